@@ -1,0 +1,33 @@
+/*
+ * The one writer of messages.
+ *
+ * Promises that every sentence pcopy says goes through here, is a single line,
+ * starts with the program's name, and never interleaves with the progress
+ * display: whoever draws on the terminal registers a sink.
+ *
+ * Runs in: the master only (a worker's failures are data, not text).
+ * Blocks: as write(2) to stderr does.  Allocates: no.  Owns: the sink pointer.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Receives one complete line without its newline; @arg as registered. */
+typedef void message_sink_fn(const char *line, void *arg);
+
+/* Sends later messages to @sink; NULL goes back to stderr. */
+void message_set_sink(message_sink_fn *sink, void *arg);
+
+/* Says "pcopy: " and the formatted sentence. Names in it must be quoted with display_quote(). */
+void message_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes one plain line to stdout (-v, --debug, --help): no prefix. Goes to
+ * the sink when stdout and stderr are the same terminal, so that the display
+ * is not torn. */
+void message_list(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes out what message_list() has buffered. Returns 0 or a negative errno
+ * (also of an earlier failed write): a listing that was lost must show in the
+ * exit status. */
+int message_flush(void);

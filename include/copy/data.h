@@ -1,0 +1,57 @@
+/*
+ * The data ladder: bytes and holes from one open file to another.
+ *
+ * Promises the whole of the range or an error; the cheapest way the two file
+ * systems allow (FICLONE, copy_file_range, read and write), falling back only
+ * before the first byte or at the right offset; holes as the policy asks;
+ * never a byte that was not in the source.
+ *
+ * Runs in: the worker.  Blocks: as the files do, in steps of at most 8 MiB,
+ * with the step hook called between them.  Allocates: one buffer per struct data.
+ * Owns: its buffer and its memory of which rung failed on which pair of devices.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/outcome.h"
+#include "base/policy.h"
+
+struct data;
+
+/* Called after each step with the bytes just done (holes count as bytes).
+ * A non-zero return (negative errno) stops the copy with that value. */
+typedef int data_step_fn(uint64_t bytes, void *arg);
+
+/* Called when the kind of work changes; may be NULL. @activity is enum gauge_activity's value. */
+int data_new(const struct copy_policy *policy, data_step_fn *step, void *arg, struct data **ret_data);
+void data_free(struct data *data);
+
+struct data_request {
+	int src_fd, dst_fd;
+	dev_t src_dev, dst_dev;
+	uint64_t size;        /* st_size of the source */
+	uint64_t blocks;      /* st_blocks of the source: fewer than size needs means holes */
+	uint64_t offset;      /* a range (0 and size for the whole file) */
+	uint64_t length;
+	bool dst_fresh;       /* destination is empty: a hole need only be skipped */
+	bool unknown_size;    /* read to the end whatever st_size says (/proc, --copy-contents) */
+};
+
+struct data_result {
+	uint64_t bytes;           /* source bytes covered, holes included */
+	enum data_method method;
+	bool holes;
+	bool lost_holes;          /* the source has holes the destination could not keep */
+	enum stage stage;         /* where it failed */
+};
+
+/* Copies the range. Returns 0; -ESTALE when the source ended early or went on
+ * after @size (it changed); or -errno with ret->stage set. After success on the
+ * whole file the destination's size is exact (trailing hole by ftruncate). */
+int data_copy(struct data *data, const struct data_request *request, struct data_result *ret);
+
+/* The buffer for callers that read a small file whole: at least 256 KiB. */
+void *data_buffer(struct data *data, size_t *ret_size);

@@ -1,0 +1,28 @@
+/*
+ * A destination directory's beginning and end.
+ *
+ * Promises a directory we may write in (u+rwx while we fill it), told apart by
+ * whether this run made it; and at the end the source directory's own owner,
+ * mode, ACL, xattrs and times.
+ *
+ * Runs in: the worker.  Blocks: as the file system does.  Allocates: no.
+ * Owns: nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "copy/entry.h"
+
+/* Makes @name in @parent_fd, or opens the directory that is there already (a
+ * symlink only under keep_directory_symlink). @src is the source directory's
+ * stat. Fills *@ret. Returns an O_RDONLY|O_DIRECTORY descriptor or -1 on failure. */
+int directory_make(struct copier *copier, int parent_fd, const char *name, const struct stat *src, bool *ret_made,
+                   struct outcome *ret);
+
+/* Removes the temporary files that dead runs left in existing directory @dst_fd. */
+void directory_sweep(int dst_fd);
+
+/* Sets @dst_fd's own metadata from @src_fd's. @made: by this run. */
+void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, struct outcome *ret);

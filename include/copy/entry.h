@@ -1,0 +1,70 @@
+/*
+ * One entry, end to end: regular file, symlink, FIFO, socket or device.
+ *
+ * Promises that after OUTCOME_COPIED the destination name is complete (contents,
+ * holes, metadata), that an existing file is replaced atomically or left whole,
+ * that nothing is left behind on failure, and that the result is data: no
+ * message is printed here.
+ *
+ * Runs in: the worker.  Blocks: as the file systems do.  Allocates: no.
+ * Owns: nothing beyond the call.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/outcome.h"
+#include "base/policy.h"
+#include "copy/data.h"
+#include "copy/metadata.h"
+
+/* A worker's tools, made once. */
+struct copier {
+	const struct copy_policy *policy;
+	struct data *data;
+	struct metadata *metadata;
+	uid_t uid;             /* of files this process makes */
+	gid_t gid;
+	time_t run_start;      /* CLOCK_REALTIME seconds: what is younger was made while we ran */
+	void (*activity)(int activity, void *arg); /* enum gauge_activity; may be NULL */
+	void *activity_arg;
+};
+
+/* The two directories of a batch, open, with what is known of the destination's. */
+struct place {
+	int src_fd, dst_fd;
+	dev_t dst_dev;
+	gid_t new_gid;         /* group a new file gets here (setgid directory) */
+	bool made;             /* this run made dst_fd's directory, and no other SOURCE lands in it */
+	bool default_acl;      /* new files inherit an ACL here */
+	bool shared_name;      /* another SOURCE may land here: never overwrite what this run made */
+};
+
+/* Fills the knowledge in @place from its descriptors. Returns 0 or -errno. */
+int place_learn(struct place *place, struct metadata *metadata);
+
+struct entry {
+	const char *src_name, *dst_name;
+	mode_t mode;           /* as the scan saw it */
+	uint64_t dev, ino, size;
+	bool redo;             /* a dead worker may have left something: replace by rename */
+	bool follow;           /* source symlink is to be followed (-L, or -H on an operand) */
+};
+
+/* Copies one non-directory. Always fills *@ret. */
+void entry_copy(struct copier *copier, const struct place *place, const struct entry *entry, struct outcome *ret);
+
+/* Makes @entry->dst_name a hard link of the destination file @first_name in
+ * @first_fd; when the file system refuses links, copies and reports LOSS_HARD_LINK.
+ * An existing name is replaced through a temporary link and rename. */
+void entry_link(struct copier *copier, const struct place *place, const struct entry *entry, int first_fd,
+                const char *first_name, struct outcome *ret);
+
+/* Big files in ranges. The temporary file @temp is created 0600 by whichever
+ * range comes first; each range writes only its own bytes. */
+void entry_range(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,
+                 uint64_t offset, uint64_t length, struct outcome *ret);
+void entry_commit(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,
+                  struct outcome *ret);

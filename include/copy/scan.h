@@ -1,0 +1,38 @@
+/*
+ * One slice of one directory.
+ *
+ * Promises each name once, with what statx says of it, in inode order within a
+ * slice where that helps the copy; a cursor that a later slice, in any process,
+ * can start from; and that a failed readdir is an error, never an early end.
+ *
+ * Runs in: the worker.  Blocks: as the file system does.  Allocates: a fixed
+ * buffer in the scanner.  Owns: the scanner's memory; not the directory.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct scan_entry {
+	const char *name;
+	uint64_t dev, ino, size, blocks;
+	uint32_t mode, nlink;
+	int err;              /* positive errno when the entry could not be looked at; then only name counts */
+};
+
+struct scanner;
+
+int scanner_new(struct scanner **ret_scanner);
+void scanner_free(struct scanner *scanner);
+
+/* Called for each entry; a negative return stops the slice and is returned. */
+typedef int scan_emit_fn(const struct scan_entry *entry, void *arg);
+
+/* Lists up to about @limit entries of @dir_fd (O_RDONLY, position is moved)
+ * from @cursor (0: the start). @follow stats through symlinks (-L; a dangling
+ * one is reported as itself). Temporary names of pcopy are listed like any
+ * other: the source is not ours. *@ret_cursor and *@ret_last as in the record.
+ * Returns 0 or -errno. */
+int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t limit, bool follow,
+               scan_emit_fn *emit, void *arg, uint64_t *ret_cursor, bool *ret_last);

@@ -1,0 +1,61 @@
+/*
+ * Completion records: the facts a worker sends up.
+ *
+ * Promises that a record says what is now true in the destination (or found in
+ * the source), that it is validated before use, and that it carries no string
+ * but the name in a scan record.
+ *
+ * Runs in: both.  Blocks: never.  Allocates: no.  Owns: nothing; a decoded
+ * name borrows the bytes it was decoded from.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/outcome.h"
+
+enum record_kind {
+	RECORD_ENTRY = 1, /* one name found by a scan */
+	RECORD_SCANNED,   /* the slice is whole: only now do its entries count */
+	RECORD_RESULT,    /* one entry of a batch that has something to tell */
+	RECORD_DONE,      /* the job is done; entries without a RESULT were copied, nothing lost */
+	RECORD_KIND_COUNT,
+};
+
+struct record {
+	uint16_t kind;
+	uint16_t name_len;   /* ENTRY; without NUL */
+	uint32_t index;      /* RESULT: which entry of the batch */
+	uint64_t job;
+	union {
+		struct {             /* ENTRY */
+			uint64_t dev, ino, size, blocks; /* blocks: 512-byte units */
+			uint32_t mode, nlink;
+		} entry;
+		struct {             /* SCANNED */
+			uint64_t cursor;         /* where the next slice starts */
+			uint64_t dest_dev, dest_ino;
+			uint32_t entries;        /* ENTRY records of this slice */
+			uint8_t last;            /* no further slice */
+			uint8_t made;            /* this job made the destination directory */
+			struct outcome outcome;  /* of the directory itself */
+		} scanned;
+		struct outcome result;   /* RESULT */
+		struct {             /* DONE */
+			uint64_t bytes;      /* of contents, sum over entries without a RESULT */
+			uint32_t copied;     /* entries without a RESULT */
+		} done;
+	};
+};
+
+#define RECORD_NAME_MAX 255
+#define RECORD_MAX (sizeof(struct record) + RECORD_NAME_MAX + 1)
+
+/* Checks @len bytes that came out of a lane and copies the fixed part to
+ * @ret_record. *@ret_name points into @bytes (NUL-terminated, no '/', not ""
+ * "." or "..") for RECORD_ENTRY, else it is NULL. Returns 0 or -EBADMSG. */
+int record_parse(const void *bytes, size_t len, struct record *ret_record, const char **ret_name);
+
+/* Writes the record and name into @bytes (RECORD_MAX at least); returns the length. */
+size_t record_format(void *bytes, const struct record *record, const char *name);
