@@ -5,11 +5,10 @@
  * sentence. Every value is documented by its master-side sentence in
  * src/base/outcome.c, so that adding one without a sentence does not compile.
  *
- * Runs in: both.  Blocks: never.  Allocates: no.  Owns: nothing.
+ * Runs in: both.  Blocks: never.  Allocates: outcome_sentence() only.  Owns: nothing.
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum outcome_status {
@@ -91,9 +90,12 @@ struct outcome {
 	uint64_t bytes;       /* of the file's contents now in the destination by this run */
 };
 
-/* Returns a sentence with one or two %s for the quoted source and destination
- * names, for example "cannot open %s for reading". */
-const char *outcome_sentence(enum stage stage, bool *ret_names_destination);
+/* Returns the whole sentence for a failure, to be freed by the caller: the
+ * stage's words with @source and @dest (already quoted) in the places where
+ * that stage names them, and ": " with the text of outcome->err when the words
+ * alone do not say why. Neither name may be NULL; not every stage shows both.
+ * Never NULL: aborts without memory. */
+char *outcome_sentence(const struct outcome *outcome, const char *source, const char *dest);
 
 /* Returns the noun for a class of loss, "owner and group" for example. */
 const char *outcome_loss_name(enum loss class);
