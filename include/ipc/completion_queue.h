@@ -50,6 +50,10 @@ long completion_queue_get(struct completion_queue *queue, unsigned *ret_lane, vo
 /* Consumer: the descriptor that becomes readable when records may be there. */
 int completion_queue_fd(const struct completion_queue *queue);
 
+/* Producer: the descriptor it rings through (the same one with an eventfd); a
+ * child that closes descriptors must keep it. */
+int completion_queue_ring_fd(const struct completion_queue *queue);
+
 /* Consumer: call when the descriptor is readable and before every drain:
  * clears it, disarms; completion_queue_arm() asks for the next ring and returns
  * true when records came in meanwhile (drain again rather than sleep). */

@@ -29,6 +29,9 @@ void job_pipe_be_writer(struct job_pipe *pipe);
 /* The descriptor of the end still open for this process, or -1. */
 int job_pipe_fd(const struct job_pipe *pipe);
 
+/* Before the fork: the descriptor the child must keep open. */
+int job_pipe_reader_fd(const struct job_pipe *pipe);
+
 /* Writer: sends a whole frame or keeps what did not fit. Returns 0, or -EPIPE
  * when the reader is gone (SIGPIPE must be ignored). */
 int job_pipe_send(struct job_pipe *pipe, const void *frame, size_t len);

@@ -32,6 +32,7 @@ struct record {
 		struct {             /* ENTRY */
 			uint64_t dev, ino, size, blocks; /* blocks: 512-byte units */
 			uint32_t mode, nlink;
+			uint32_t err;            /* positive errno: it could not be looked at; only the name counts */
 		} entry;
 		struct {             /* SCANNED */
 			uint64_t cursor;         /* where the next slice starts */

@@ -1,0 +1,311 @@
+/*
+ * One queue a class and one list a worker. Queues are linked lists, except that
+ * big files are kept in a binary heap by size: the biggest goes first, so that
+ * the last job of a run is never a huge one begun late.
+ *
+ * A hash table of all jobs by number was the alternative and lost: a job is only
+ * looked up among the few its worker holds.
+ */
+#include "master/job_ledger.h"
+
+#include "base/cleanup.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define NEAR_LOOKAHEAD 16
+
+struct job_list {
+	struct job *first, *last;
+	uint64_t count;
+	uint64_t bytes;
+};
+
+struct job_heap {
+	struct job **at;
+	size_t count, cap;
+};
+
+struct job_ledger {
+	uint64_t last_id;
+	uint64_t queued_entries;
+	struct job_list queue[CLASS_COUNT]; /* CLASS_BIG stays empty */
+	struct job_heap big;
+	unsigned sent_of[CLASS_COUNT];
+	unsigned n_slots;
+	struct job_list held[];
+};
+
+static void *must(void *block)
+{
+	if (!block)
+		abort();
+	return block;
+}
+
+static void list_insert(struct job_list *list, struct job *after, struct job *job)
+{
+	job->prev = after;
+	job->next = after ? after->next : list->first;
+	*(after ? &after->next : &list->first) = job;
+	*(job->next ? &job->next->prev : &list->last) = job;
+	list->count++;
+	list->bytes += job->bytes;
+}
+
+static void list_remove(struct job_list *list, struct job *job)
+{
+	*(job->prev ? &job->prev->next : &list->first) = job->next;
+	*(job->next ? &job->next->prev : &list->last) = job->prev;
+	job->next = job->prev = NULL;
+	list->count--;
+	list->bytes -= job->bytes;
+}
+
+static void heap_sift_down(struct job_heap *heap, size_t i)
+{
+	for (;;) {
+		size_t child = 2 * i + 1;
+
+		if (child >= heap->count)
+			return;
+		if (child + 1 < heap->count && heap->at[child + 1]->bytes > heap->at[child]->bytes)
+			child++;
+		if (heap->at[child]->bytes <= heap->at[i]->bytes)
+			return;
+		struct job *swap = heap->at[i];
+
+		heap->at[i] = heap->at[child];
+		heap->at[child] = swap;
+		i = child;
+	}
+}
+
+static void heap_push(struct job_heap *heap, struct job *job)
+{
+	if (heap->count == heap->cap) {
+		heap->cap = heap->cap ? heap->cap * 2 : 64;
+		heap->at = must(realloc(heap->at, heap->cap * sizeof(*heap->at)));
+	}
+	size_t i = heap->count++;
+
+	for (; i > 0 && heap->at[(i - 1) / 2]->bytes < job->bytes; i = (i - 1) / 2)
+		heap->at[i] = heap->at[(i - 1) / 2];
+	heap->at[i] = job;
+}
+
+static void heap_pop(struct job_heap *heap)
+{
+	heap->at[0] = heap->at[--heap->count];
+	heap_sift_down(heap, 0);
+}
+
+struct job_ledger *ledger_new(unsigned slots)
+{
+	struct job_ledger *ledger = must(calloc(1, sizeof(*ledger) + slots * sizeof(*ledger->held)));
+
+	ledger->n_slots = slots;
+	return ledger;
+}
+
+static void job_free(struct job *job)
+{
+	dir_node_unref(job->dir);
+	job_buffer_done(&job->frame);
+	free(job->slice);
+	free(job);
+}
+
+static void list_free(struct job_list *list)
+{
+	while (list->first) {
+		struct job *job = list->first;
+
+		list_remove(list, job);
+		job_free(job);
+	}
+}
+
+void ledger_free(struct job_ledger *ledger)
+{
+	if (!ledger)
+		return;
+	for (int class = 0; class < CLASS_COUNT; class++)
+		list_free(&ledger->queue[class]);
+	for (unsigned slot = 0; slot < ledger->n_slots; slot++)
+		list_free(&ledger->held[slot]);
+	while (ledger->big.count)
+		job_free(ledger->big.at[--ledger->big.count]);
+	free(ledger->big.at);
+	free(ledger);
+}
+
+struct job *ledger_job(struct job_ledger *ledger, enum job_class class, const struct job_view *view,
+                       struct dir_node *dir)
+{
+	struct job *job = must(calloc(1, sizeof(*job)));
+	struct job_view stamped = *view;
+
+	job->id = stamped.id = ++ledger->last_id;
+	job->class = class;
+	job->state = JOB_QUEUED;
+	job->flags = view->flags;
+	job->slot = -1;
+	job->dir = dir ? dir_node_ref(dir) : NULL;
+	job_begin(&job->frame, &stamped);
+	return job;
+}
+
+void ledger_add(struct job *job, const struct job_entry *entry)
+{
+	job_add(&job->frame, entry);
+	job->entries++;
+	job->bytes += entry->size;
+}
+
+/* New listings go to the head (last in, first out), other work to the tail. */
+static void enqueue(struct job_ledger *ledger, struct job *job, bool at_head)
+{
+	struct job_list *queue = &ledger->queue[job->class];
+
+	if (job->class != CLASS_SCAN)
+		ledger->queued_entries += job->entries;
+	if (job->class == CLASS_BIG)
+		heap_push(&ledger->big, job);
+	else
+		list_insert(queue, at_head ? NULL : queue->last, job);
+}
+
+void ledger_queue(struct job_ledger *ledger, struct job *job)
+{
+	enqueue(ledger, job, job->class == CLASS_SCAN);
+}
+
+struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class)
+{
+	if (class == CLASS_BIG)
+		return ledger->big.count ? ledger->big.at[0] : NULL;
+	return ledger->queue[class].first;
+}
+
+struct job *ledger_peek_near(const struct job_ledger *ledger, enum job_class class, int slot)
+{
+	struct job *first = ledger_peek(ledger, class);
+	struct job *job = first;
+
+	if (class == CLASS_BIG)
+		return first;
+	for (int i = 0; job && i < NEAR_LOOKAHEAD; i++, job = job->next)
+		if (job->dir && job->dir->scanned_by == slot)
+			return job;
+	return first;
+}
+
+void ledger_sent(struct job_ledger *ledger, struct job *job, unsigned slot, uint64_t now_ns)
+{
+	assert(job->state == JOB_QUEUED);
+	if (job->class == CLASS_BIG) {
+		assert(ledger->big.at[0] == job);
+		heap_pop(&ledger->big);
+	} else {
+		list_remove(&ledger->queue[job->class], job);
+	}
+	if (job->class != CLASS_SCAN)
+		ledger->queued_entries -= job->entries;
+	job->state = JOB_SENT;
+	job->slot = (int)slot;
+	job->sent_ns = now_ns;
+	ledger->sent_of[job->class]++;
+	list_insert(&ledger->held[slot], ledger->held[slot].last, job);
+}
+
+struct job *ledger_find(const struct job_ledger *ledger, unsigned slot, uint64_t id)
+{
+	struct job *job = ledger->held[slot].first;
+
+	while (job && job->id != id)
+		job = job->next;
+	return job;
+}
+
+static void give_back(struct job_ledger *ledger, struct job *job)
+{
+	assert(job->state == JOB_SENT);
+	list_remove(&ledger->held[job->slot], job);
+	ledger->sent_of[job->class]--;
+}
+
+void ledger_done(struct job_ledger *ledger, struct job *job)
+{
+	give_back(ledger, job);
+	job_free(job);
+}
+
+struct job *ledger_oldest(const struct job_ledger *ledger, unsigned slot)
+{
+	return ledger->held[slot].first;
+}
+
+void ledger_requeue(struct job_ledger *ledger, struct job *job)
+{
+	give_back(ledger, job);
+	job->state = JOB_QUEUED;
+	job->slot = -1;
+	job->id = ++ledger->last_id;
+	job->flags |= JOB_REDO;
+	free(job->slice);
+	job->slice = NULL;
+	job_restamp(&job->frame, job->id, job->flags);
+	enqueue(ledger, job, true);
+}
+
+void ledger_drop_queued(struct job_ledger *ledger, void (*each)(struct job *job, void *arg), void *arg)
+{
+	for (int class = 0; class < CLASS_COUNT; class++) {
+		struct job *job;
+
+		while ((job = ledger_peek(ledger, (enum job_class)class)) != NULL) {
+			if (class == CLASS_BIG)
+				heap_pop(&ledger->big);
+			else
+				list_remove(&ledger->queue[class], job);
+			if (class != CLASS_SCAN)
+				ledger->queued_entries -= job->entries;
+			each(job, arg);
+			job_free(job);
+		}
+	}
+}
+
+uint64_t ledger_queued(const struct job_ledger *ledger, enum job_class class)
+{
+	return class == CLASS_BIG ? ledger->big.count : ledger->queue[class].count;
+}
+
+uint64_t ledger_queued_entries(const struct job_ledger *ledger)
+{
+	return ledger->queued_entries;
+}
+
+unsigned ledger_outstanding(const struct job_ledger *ledger, unsigned slot)
+{
+	return (unsigned)ledger->held[slot].count;
+}
+
+uint64_t ledger_outstanding_bytes(const struct job_ledger *ledger, unsigned slot)
+{
+	return ledger->held[slot].bytes;
+}
+
+unsigned ledger_sent_of(const struct job_ledger *ledger, enum job_class class)
+{
+	return ledger->sent_of[class];
+}
+
+bool ledger_empty(const struct job_ledger *ledger)
+{
+	for (int class = 0; class < CLASS_COUNT; class++)
+		if (ledger->sent_of[class] || ledger_queued(ledger, (enum job_class)class))
+			return false;
+	return true;
+}

@@ -1,0 +1,94 @@
+/*
+ * The ledger: every job there is, and the one state it is in.
+ *
+ * Promises that only this module moves a job from one state to another, that
+ * outstanding work per worker is known exactly, and that a dead worker's
+ * unconfirmed jobs come back: the one it had in hand counts as an attempt, the
+ * rest are simply sent again.
+ *
+ *   new ──> QUEUED ──> SENT(worker) ──> done (freed)
+ *              ^            │
+ *              └── death ───┘
+ *
+ * Runs in: the master.  Blocks: never.  Allocates: one block a job and its frame.
+ * Owns: jobs, their frames and a reference to their directory.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipc/job.h"
+#include "master/dir_node.h"
+
+enum job_class {
+	CLASS_FINISH, /* frees a directory: first */
+	CLASS_LINK,
+	CLASS_BIG,    /* copies of a big file, biggest first */
+	CLASS_COPY,   /* batches, in order */
+	CLASS_SCAN,   /* listings, last in first out: depth first */
+	CLASS_COUNT,
+};
+
+enum job_state { JOB_QUEUED, JOB_SENT };
+
+struct job {
+	struct job *next, *prev; /* in its queue, or in its worker's list */
+	uint64_t id;
+	enum job_class class;
+	enum job_state state;
+	uint32_t flags;          /* enum job_flag, as stamped in the frame */
+	int slot;                /* SENT: who has it */
+	uint32_t attempts;       /* workers that died with it in hand */
+	uint32_t entries;
+	uint64_t bytes;          /* of contents, as the scan saw them */
+	uint64_t sent_ns;
+	struct dir_node *dir;    /* counted; NULL for FLUSH */
+	struct job_buffer frame;
+	void *slice;             /* SCAN in flight: entries not yet counted (intake's) */
+};
+
+struct job_ledger;
+
+struct job_ledger *ledger_new(unsigned slots);
+void ledger_free(struct job_ledger *ledger);
+
+/* Makes a job from @view's scalar fields (id is given here) for @dir, without
+ * entries; ledger_add() adds them; ledger_queue() makes it available. */
+struct job *ledger_job(struct job_ledger *ledger, enum job_class class, const struct job_view *view,
+                       struct dir_node *dir);
+void ledger_add(struct job *job, const struct job_entry *entry);
+void ledger_queue(struct job_ledger *ledger, struct job *job);
+
+/* The next job of a class, still queued; NULL none. ledger_peek_near() prefers,
+ * among the first few, one whose directory @slot has scanned. */
+struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class);
+struct job *ledger_peek_near(const struct job_ledger *ledger, enum job_class class, int slot);
+
+/* QUEUED to SENT. */
+void ledger_sent(struct job_ledger *ledger, struct job *job, unsigned slot, uint64_t now_ns);
+
+/* The job with @id that @slot holds, or NULL (nonsense from a worker). */
+struct job *ledger_find(const struct job_ledger *ledger, unsigned slot, uint64_t id);
+
+/* It is done: frees it. */
+void ledger_done(struct job_ledger *ledger, struct job *job);
+
+/* After a death: takes one job back from @slot, oldest first; NULL when there
+ * is none left. The caller decides: ledger_requeue() or ledger_done(). */
+struct job *ledger_oldest(const struct job_ledger *ledger, unsigned slot);
+
+/* SENT to QUEUED, at the head of its class, under a new number and with JOB_REDO. */
+void ledger_requeue(struct job_ledger *ledger, struct job *job);
+
+/* Drops every queued job (an interrupt); calls @each before freeing. */
+void ledger_drop_queued(struct job_ledger *ledger, void (*each)(struct job *job, void *arg), void *arg);
+
+/* Numbers for dispatch, progress and invariants. */
+uint64_t ledger_queued(const struct job_ledger *ledger, enum job_class class);  /* jobs */
+uint64_t ledger_queued_entries(const struct job_ledger *ledger);                /* in all classes but SCAN */
+unsigned ledger_outstanding(const struct job_ledger *ledger, unsigned slot);    /* jobs */
+uint64_t ledger_outstanding_bytes(const struct job_ledger *ledger, unsigned slot);
+unsigned ledger_sent_of(const struct job_ledger *ledger, enum job_class class); /* jobs in flight */
+bool ledger_empty(const struct job_ledger *ledger);
