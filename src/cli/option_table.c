@@ -184,7 +184,7 @@ int option_word_find(const struct option_word *words, const char *text, int *ret
 		}
 		if (strncmp(word->word, text, length) != 0)
 			continue;
-		if (found && word->value != value)
+		if (found)
 			return -EEXIST;
 		found = true;
 		value = word->value;
