@@ -21,11 +21,13 @@ struct completion_queue;
 int completion_queue_new(unsigned producers, size_t lane_bytes, struct completion_queue **ret_queue);
 void completion_queue_free(struct completion_queue *queue);
 
-/* Producer @lane: appends or returns -EAGAIN at once. */
+/* Producer @lane: appends a record of at least one byte, or returns -EAGAIN at
+ * once. Does not ring: completion_queue_ring() after the last of a burst. */
 int completion_queue_try_put(struct completion_queue *queue, unsigned lane, const void *record, size_t len);
 
 /* Producer @lane: appends, waiting up to @timeout_ns (UINT64_MAX: for ever) for
- * room; rings the doorbell before it waits. Returns 0, -ETIMEDOUT or -EMSGSIZE. */
+ * room; rings the doorbell before it waits, and again each second that it
+ * waits. Returns 0, -ETIMEDOUT or -EMSGSIZE (more than half the lane, or 0). */
 int completion_queue_put(struct completion_queue *queue, unsigned lane, const void *record, size_t len,
                          uint64_t timeout_ns);
 
@@ -33,7 +35,10 @@ int completion_queue_put(struct completion_queue *queue, unsigned lane, const vo
 void completion_queue_ring(struct completion_queue *queue);
 
 /* Consumer: calls @take for each record there is, lane by lane, fairly, and
- * returns how many. @take returning non-zero stops the drain after that record. */
+ * returns how many. @take returning non-zero stops the drain after that record.
+ * What is put meanwhile may be left for the next drain. A lane that holds
+ * nonsense yields one record of length 0 (record_parse() refuses it) each time:
+ * its worker is broken, so kill it or stop. */
 typedef int completion_take_fn(unsigned lane, const void *record, size_t len, void *arg);
 size_t completion_queue_drain(struct completion_queue *queue, completion_take_fn *take, void *arg);
 
@@ -44,7 +49,8 @@ size_t completion_queue_drain_lane(struct completion_queue *queue, unsigned lane
 void completion_queue_reset_lane(struct completion_queue *queue, unsigned lane);
 
 /* Consumer: one record copied out of the next non-empty lane. Returns its
- * length, 0 when the queue is empty, -ENOBUFS when @size is too small. */
+ * length, 0 when the queue is empty, -ENOBUFS when @size is too small,
+ * -EBADMSG when that lane holds nonsense. */
 long completion_queue_get(struct completion_queue *queue, unsigned *ret_lane, void *buf, size_t size);
 
 /* Consumer: the descriptor that becomes readable when records may be there. */
