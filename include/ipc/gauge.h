@@ -57,10 +57,15 @@ enum gauge_order { ORDER_RUN, ORDER_PAUSE, ORDER_STOP };
 void gauge_set_order(struct gauge_board *board, enum gauge_order order);
 enum gauge_order gauge_order(const struct gauge_board *board);
 
-/* Bandwidth over all workers: bytes per second, 0 for no limit. Master. */
+/* Bandwidth over all workers: bytes per second, 0 for no limit. Master. May be
+ * changed at any time; what was taken before is forgiven. */
 void gauge_set_bandwidth(struct gauge_board *board, uint64_t bytes_per_s);
 
+/* Either side: the limit now. A worker that waits wakes now and then, and stops
+ * waiting when this is no longer what it was. */
+uint64_t gauge_bandwidth(const struct gauge_board *board);
+
 /* Worker: takes @bytes from the shared token bucket. Returns the nanoseconds
- * to wait before going on (0: go on). Lock-free; a killed taker costs at most
- * its own tokens. */
+ * to wait before going on (0: go on; idle time saves up to 100 ms worth).
+ * Lock-free; a killed taker costs at most its own tokens. */
 uint64_t gauge_take_bandwidth(struct gauge_board *board, uint64_t bytes, uint64_t now_ns);
