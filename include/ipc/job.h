@@ -34,6 +34,7 @@ enum job_flag {
 	JOB_FIRST_SLICE = 1 << 3,
 	JOB_SHARED_NAME = 1 << 4, /* another SOURCE lands in this directory: merge, even where this run made it */
 	JOB_INTERMEDIATE = 1 << 5,/* SCAN/FINISH of a directory made for --parents */
+	JOB_FLAGS_KNOWN = (1 << 6) - 1, /* all of the above: other bits are nonsense */
 };
 
 /* One name of a batch, as the scan saw it. */
@@ -80,12 +81,19 @@ void job_add(struct job_buffer *buffer, const struct job_entry *entry);
  * same bytes under another number. */
 void job_restamp(struct job_buffer *buffer, uint64_t id, uint32_t flags);
 
+/* Makes room for @more bytes behind the ones there are. Aborts without memory. */
+void job_buffer_reserve(struct job_buffer *buffer, size_t more);
+
 /* Frees the bytes. Safe on a zeroed buffer. */
 void job_buffer_done(struct job_buffer *buffer);
 
 /* Reads one whole frame of @len bytes, prefix included. Returns 0, or
  * -EBADMSG when any length, count or string does not add up. Every entry is
- * checked here, so that job_view_next() cannot fail. */
+ * checked here, so that job_view_next() cannot fail. Names are one component of
+ * at most 255 bytes, not "." or ".."; dir, and LINK's target, are relative, without
+ * an empty or ".." component. COPY and LINK have at least one entry; RANGE,
+ * COMMIT and DISCARD exactly one and a target that is a name; the others none.
+ * Only LINK and these three have a target. */
 int job_parse(const void *frame, size_t len, struct job_view *ret_view);
 
 /* Returns the next entry in @ret_entry, or false after the last. */
