@@ -6,7 +6,9 @@
  * display: whoever draws on the terminal registers a sink.
  *
  * Runs in: the master only (a worker's failures are data, not text).
- * Blocks: as write(2) to stderr does.  Allocates: no.  Owns: the sink pointer.
+ * Blocks: as write(2) to stderr does.  Allocates: for a line past 1 KiB only.
+ * Owns: the sink pointer and the listing not yet written: call message_flush()
+ * before the end, and before a fork.
  */
 #pragma once
 
@@ -22,9 +24,18 @@ void message_set_sink(message_sink_fn *sink, void *arg);
 /* Says "pcopy: " and the formatted sentence. Names in it must be quoted with display_quote(). */
 void message_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Writes one plain line to stdout (-v, --debug, --help): no prefix. Goes to
- * the sink when stdout and stderr are the same terminal, so that the display
- * is not torn. */
+/* Writes @line and a newline to stderr in one write, past the sink: for the
+ * sink itself, when nothing is drawn. */
+void message_write(const char *line);
+
+/* Returns 0, or the negative errno of the first sentence that could not be
+ * written to stderr: it must show in the exit status. */
+int message_failed(void);
+
+/* Writes one plain line to stdout (-v, --debug, --help): no prefix; the final
+ * newline is added when missing. Goes to the sink when stdout and stderr are
+ * the same terminal, so that the display is not torn. Buffered unless stdout
+ * is a terminal. */
 void message_list(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Writes out what message_list() has buffered. Returns 0 or a negative errno
