@@ -17,6 +17,21 @@
 
 enum progress_phase { PHASE_SCAN, PHASE_COPY, PHASE_FLUSH, PHASE_DONE };
 
+/* What a worker is at: the values of enum gauge_activity, which this layer may not see. */
+enum progress_activity {
+	PROGRESS_IDLE,
+	PROGRESS_SCANNING,
+	PROGRESS_READING,
+	PROGRESS_WRITING,
+	PROGRESS_METADATA,
+	PROGRESS_LANE,
+	PROGRESS_THROTTLED,
+	PROGRESS_FLUSHING,
+	PROGRESS_ACTIVITIES,
+};
+
+#define PROGRESS_WORKERS 256 /* followed one by one; more are not looked at */
+
 /* One worker, for the screen and for the file in hand. */
 struct progress_worker {
 	const char *path;        /* what it has in hand, unescaped; NULL when idle; valid during the call only */
@@ -57,6 +72,9 @@ struct progress_view {
 	bool stalled;                    /* nothing has moved for some seconds though work is in hand */
 	uint64_t stalled_ns;
 	const struct progress_worker *current; /* the entry in hand to show: the one longest in hand; NULL none */
+	const struct progress_worker *stuck; /* the one longest without a byte moving, past 10 s; NULL none */
+	uint64_t stuck_ns;
+	uint64_t still_ns[PROGRESS_WORKERS]; /* per worker: since anything of it moved; 0 when idle */
 	const float *bytes_history, *files_history; /* per second, oldest first */
 	unsigned n_history;
 };
@@ -67,10 +85,12 @@ struct progress;
 struct progress *progress_new(uint64_t start_ns);
 void progress_free(struct progress *progress);
 
-/* Takes a sample in (samples come in order of time). */
+/* Takes a sample in (samples come in order of time; workers stay at their place). */
 void progress_update(struct progress *progress, const struct progress_sample *sample);
 
-/* The process was stopped (SIGTSTP) or the copy paused for @ns: that time does not count. */
+/* The process was stopped (SIGTSTP) or the copy paused for @ns: that time does
+ * not count. Call it before the first sample after; samples with .paused need
+ * no such call, and counting them twice does no harm. */
 void progress_skip_time(struct progress *progress, uint64_t ns);
 
 /* Everything is over: fraction 1 unless something is missing. */

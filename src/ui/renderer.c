@@ -1,0 +1,95 @@
+/*
+ * Calls the face's verbs where it has them. What a face does not do has one
+ * answer here: a message goes to stderr, everything else is left out.
+ */
+#include "ui/renderer_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/message.h"
+
+int renderer_new(const struct renderer_face *face, const struct renderer_start *start, struct renderer **ret_renderer)
+{
+	struct renderer *renderer = calloc(1, sizeof(*renderer));
+	int r = 0;
+
+	if (!renderer)
+		return -ENOMEM;
+	renderer->face = face;
+	if (face && face->start)
+		r = face->start(renderer, start);
+	if (r < 0) {
+		free(renderer);
+		return r;
+	}
+	*ret_renderer = renderer;
+	return 0;
+}
+
+void renderer_draw(struct renderer *renderer, const struct progress_view *view)
+{
+	if (renderer->face && renderer->face->draw)
+		renderer->face->draw(renderer, view);
+}
+
+void renderer_message(struct renderer *renderer, const char *line)
+{
+	if (renderer->face && renderer->face->message)
+		renderer->face->message(renderer, line);
+	else
+		message_write(line);
+}
+
+void renderer_failure(struct renderer *renderer, const struct renderer_failure *failure)
+{
+	if (renderer->face && renderer->face->failure)
+		renderer->face->failure(renderer, failure);
+}
+
+void renderer_suspend(struct renderer *renderer)
+{
+	if (renderer->face && renderer->face->suspend)
+		renderer->face->suspend(renderer);
+}
+
+void renderer_resume(struct renderer *renderer)
+{
+	if (renderer->face && renderer->face->resume)
+		renderer->face->resume(renderer);
+}
+
+void renderer_resize(struct renderer *renderer)
+{
+	if (renderer->face && renderer->face->resize)
+		renderer->face->resize(renderer);
+}
+
+struct renderer_event renderer_read_key(struct renderer *renderer)
+{
+	if (renderer->face && renderer->face->read_key)
+		return renderer->face->read_key(renderer);
+	return (struct renderer_event){.key = KEY_NONE_YET};
+}
+
+int renderer_input_fd(struct renderer *renderer)
+{
+	if (renderer->face && renderer->face->input_fd)
+		return renderer->face->input_fd(renderer);
+	return -1;
+}
+
+void renderer_finish(struct renderer *renderer, const struct summary *summary)
+{
+	if (renderer->face && renderer->face->finish)
+		renderer->face->finish(renderer, summary);
+	renderer->face = NULL;
+}
+
+void renderer_free(struct renderer *renderer)
+{
+	if (!renderer)
+		return;
+	renderer_finish(renderer, NULL);
+	free(renderer);
+}

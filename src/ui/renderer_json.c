@@ -1,0 +1,5 @@
+#include "ui/renderer_state.h"
+
+const struct renderer_face renderer_json = {
+	.name = "json",
+};
