@@ -25,9 +25,13 @@ struct data;
  * A non-zero return (negative errno) stops the copy with that value. */
 typedef int data_step_fn(uint64_t bytes, void *arg);
 
-/* Called when the kind of work changes; may be NULL. @activity is enum gauge_activity's value. */
+/* @step may be NULL. Returns 0 or -ENOMEM. */
 int data_new(const struct copy_policy *policy, data_step_fn *step, void *arg, struct data **ret_data);
 void data_free(struct data *data);
+
+/* For the step hook: true when the bytes it was just told of were moved, false
+ * for a hole or a clone, which no bandwidth limit should count. */
+bool data_step_moved(const struct data *data);
 
 struct data_request {
 	int src_fd, dst_fd;

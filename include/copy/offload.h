@@ -1,0 +1,52 @@
+/*
+ * The fast rungs of the data ladder, and what is known of them per pair of devices.
+ *
+ * Promises that a refusal which will not change is remembered, and that one
+ * which may be about a single file is not.
+ *
+ * Runs in: the worker.  Blocks: as the file systems do.  Allocates: no.
+ * Owns: nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum holes_fate { HOLES_UNKNOWN, HOLES_KEPT, HOLES_LOST };
+
+/* What a worker has learned of copying between two devices. */
+struct device_pair {
+	dev_t src, dst;
+	bool used;
+	bool no_clone;
+	bool no_offload;
+	bool no_punch;
+	bool asked;           /* the destination's type has been looked at */
+	enum holes_fate fate; /* of holes made in the destination */
+};
+
+#define OFFLOAD_PAIRS 16
+
+struct device_pairs {
+	struct device_pair pairs[OFFLOAD_PAIRS];
+	unsigned next;
+};
+
+/* Finds or makes the entry; the oldest one goes when there are too many. */
+struct device_pair *device_pair_of(struct device_pairs *pairs, dev_t src, dev_t dst);
+
+/* Shares [@offset, @offset + @length) of @src_fd with the same range of @dst_fd.
+ * A @length of 0 means to the end of the source. Returns 0 or -errno. */
+int offload_clone(int src_fd, int dst_fd, uint64_t offset, uint64_t length);
+
+/* Copies up to @length bytes at @offset of both files by copy_file_range.
+ * Returns the bytes done, 0 at the end (or where it cannot), or -errno. */
+ssize_t offload_copy(int src_fd, int dst_fd, uint64_t offset, uint64_t length);
+
+/* True where copy_file_range into @dst_fd can do better than read and write. */
+bool offload_pays(struct device_pair *pair, int dst_fd);
+
+/* Notes that a clone, or a copy's first call, failed with errno @err. */
+void offload_clone_failed(struct device_pair *pair, int err);
+void offload_copy_failed(struct device_pair *pair, int err);

@@ -1,0 +1,113 @@
+/*
+ * Copies that the kernel or the server makes: FICLONE and copy_file_range.
+ *
+ * Which errors mean "never here" is knowledge of single file systems:
+ * ENOSYS from old kernels, ENOTTY and EOPNOTSUPP from file systems without it,
+ * EXDEV from two of them, EPERM from container sandboxes; for copy_file_range
+ * also EINVAL (eCryptfs) and EIO (CIFS servers that announce the call and do not
+ * have it). The clone calls say EINVAL of a range not in whole blocks and of
+ * files whose flags differ (nodatacow), which tells nothing of the next file.
+ * ETXTBSY, EACCES, ENOENT and ENOSPC may be about one file as well.
+ *
+ * Asking the file system's type lost as a way to know whether to try (a list is
+ * never complete), but won as a way not to: see data.c for the figures.
+ */
+#include "copy/offload.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef F2FS_SUPER_MAGIC
+#define F2FS_SUPER_MAGIC 0xF2F52010
+#endif
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+struct device_pair *device_pair_of(struct device_pairs *pairs, dev_t src, dev_t dst)
+{
+	struct device_pair *pair;
+
+	for (size_t i = 0; i < OFFLOAD_PAIRS; i++) {
+		pair = &pairs->pairs[i];
+		if (pair->used && pair->src == src && pair->dst == dst)
+			return pair;
+	}
+	pair = &pairs->pairs[pairs->next++ % OFFLOAD_PAIRS];
+	*pair = (struct device_pair){ .src = src, .dst = dst, .used = true };
+	return pair;
+}
+
+int offload_clone(int src_fd, int dst_fd, uint64_t offset, uint64_t length)
+{
+	struct file_clone_range range = {
+		.src_fd = src_fd,
+		.src_offset = offset,
+		.src_length = length,
+		.dest_offset = offset,
+	};
+	int r;
+
+	do {
+		if (offset == 0 && length == 0)
+			r = ioctl(dst_fd, FICLONE, src_fd);
+		else
+			r = ioctl(dst_fd, FICLONERANGE, &range);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+ssize_t offload_copy(int src_fd, int dst_fd, uint64_t offset, uint64_t length)
+{
+	off_t from = (off_t)offset, to = from;
+	ssize_t n;
+
+	do {
+		n = copy_file_range(src_fd, &from, dst_fd, &to, length, 0);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+bool offload_pays(struct device_pair *pair, int dst_fd)
+{
+	struct statfs fs;
+
+	if (pair->asked)
+		return !pair->no_offload;
+	pair->asked = true;
+	if (fstatfs(dst_fd, &fs) < 0)
+		return true;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case F2FS_SUPER_MAGIC:
+		pair->no_offload = true;
+		break;
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+		/* These share blocks here too, unless they have just said they cannot. */
+		pair->no_offload = pair->no_clone;
+		break;
+	default:
+		break;
+	}
+	return !pair->no_offload;
+}
+
+void offload_clone_failed(struct device_pair *pair, int err)
+{
+	if (err == ENOSYS || err == ENOTTY || err == EOPNOTSUPP || err == EXDEV || err == EPERM)
+		pair->no_clone = true;
+}
+
+void offload_copy_failed(struct device_pair *pair, int err)
+{
+	if (err == ENOSYS || err == ENOTTY || err == EOPNOTSUPP || err == EXDEV || err == EPERM ||
+	    err == EINVAL || err == EIO)
+		pair->no_offload = true;
+}
