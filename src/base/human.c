@@ -2,7 +2,7 @@
  * Three significant digits, so that a number never changes its width by more
  * than its magnitude does, and the row it stands in does not jump about.
  *
- * printf's %'d and strtod() lost: both follow the user's locale, and a log or
+ * printf's %f and %'d and strtod() lost: they follow the user's locale, and a log or
  * an option must read the same everywhere.
  */
 #include "base/human.h"
@@ -17,9 +17,14 @@
 
 static char *write_three_digits(char *buf, double value, const char *unit)
 {
-	int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+	unsigned hundredths = (unsigned)(value * 100 + 0.5), tenths = (unsigned)(value * 10 + 0.5);
 
-	snprintf(buf, HUMAN_SIZE, "%.*f%s", decimals, value, unit);
+	if (hundredths < 1000)
+		snprintf(buf, HUMAN_SIZE, "%u.%02u%s", hundredths / 100, hundredths % 100, unit);
+	else if (tenths < 1000)
+		snprintf(buf, HUMAN_SIZE, "%u.%u%s", tenths / 10, tenths % 10, unit);
+	else
+		snprintf(buf, HUMAN_SIZE, "%u%s", (unsigned)(value + 0.5), unit);
 	return buf;
 }
 

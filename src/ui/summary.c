@@ -46,8 +46,11 @@ static void add_time(struct line *line, const struct summary *summary)
 	char number[HUMAN_SIZE];
 	double seconds = (double)summary->elapsed_ns / (double)NS_PER_S;
 
-	if (seconds < 9.95)
-		add(line, " in %.1fs", seconds);
+	unsigned tenths = seconds < 10 ? (unsigned)(seconds * 10 + 0.5) : 100;
+
+	/* Not %.1f, which follows the user's locale. */
+	if (tenths < 100)
+		add(line, " in %u.%us", tenths / 10, tenths % 10);
 	else
 		add(line, " in %s", human_duration(number, summary->elapsed_ns));
 	if (summary->elapsed_ns < NS_PER_MS) /* too short to divide by */
