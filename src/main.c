@@ -1,4 +1,197 @@
-int main(void)
+/*
+ * pcopy: a parallel, faithful folder copy.
+ *
+ * The map. Each module's header says what it promises; who calls whom:
+ *
+ *   main              options -> operands -> pool -> renderer -> session in a loop
+ *   cli/              options (argv to a struct), usage (--help)
+ *   master/operands   SOURCE... DEST by cp's rule     storage   what the disk is like
+ *   master/loop       libuv: doorbell, pidfds, signals, tick; calls
+ *   master/session    the state machine; its parts:
+ *     intake          what a scan found becomes jobs  (dir_node, link_table)
+ *     job_ledger      every job, and its one state
+ *     dispatch        who gets which job next
+ *     recovery, watch a worker died, or stopped
+ *     tally, report   counts, sentences               names     what an entry is called
+ *     sampler         the moment, for the display
+ *   master/worker_pool  N slots: worker_process, and from ipc/:
+ *     job_pipe, job   frames down                     lane, completion_queue, record  facts up
+ *     gauge           live numbers, and the master's word to all
+ *   worker/worker     the child's loop                open_dirs  what it has open
+ *   copy/             resolve, scan, directory, entry, replace, data, holes,
+ *                     metadata, xattr, temp_name      tree       the operand table
+ *   ui/               progress, eta (model)  layout (rows)  renderer_* (faces)  summary
+ *   base/             cleanup, clock, io, message, display, human, policy, outcome
+ */
+#include "base/cleanup.h"
+#include "base/message.h"
+#include "cli/options.h"
+#include "copy/temp_name.h"
+#include "master/loop.h"
+#include "master/operands.h"
+#include "master/session.h"
+#include "master/storage.h"
+#include "master/tally.h"
+#include "master/worker_pool.h"
+#include "ui/renderer.h"
+
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* With 0, 1 or 2 closed, the first files opened would take their places, and a
+ * message would go into somebody's data. */
+static void open_standard_descriptors(void)
 {
-	return 2;
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			_exit(EXIT_CANNOT_START);
+}
+
+/* A pipe and a pidfd a worker; what the hard limit does not allow is not used. */
+static unsigned affordable_jobs(unsigned jobs)
+{
+	enum { EACH = 3, OURS = 20 };
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return jobs;
+	if (limit.rlim_cur < jobs * EACH + OURS && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur >= jobs * EACH + OURS)
+		return jobs;
+	return limit.rlim_cur > OURS + EACH ? (unsigned)((limit.rlim_cur - OURS) / EACH) : 1;
+}
+
+static unsigned choose_jobs(const struct options *options)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned jobs = options->jobs;
+
+	if (jobs == 0)
+		jobs = cpus < 2 ? 2 : cpus > POOL_MAX ? POOL_MAX : (unsigned)cpus;
+	return affordable_jobs(jobs);
+}
+
+static const struct renderer_face *choose_face(const struct options *options)
+{
+	switch (options->progress) {
+	case PROGRESS_AUTO:
+		return !options->quiet && renderer_line_possible() ? &renderer_line : NULL;
+	case PROGRESS_LINE:
+		return renderer_line_possible() ? &renderer_line : NULL;
+	case PROGRESS_SCREEN:
+		return &renderer_screen;
+	case PROGRESS_PLAIN:
+		return &renderer_plain;
+	case PROGRESS_JSON:
+		return &renderer_json;
+	case PROGRESS_NONE:
+		break;
+	}
+	return NULL;
+}
+
+static int open_renderer(const struct options *options, unsigned jobs, struct renderer **ret)
+{
+	const struct renderer_face *face = choose_face(options);
+	struct renderer_start start = {
+		.jobs = jobs, .fd = options->progress_fd, .title = options->title,
+		.sources = (const char *const *)options->sources, .n_sources = (unsigned)options->n_sources,
+		.dest = options->dest,
+	};
+	int err = face ? renderer_new(face, &start, ret) : 0;
+
+	if (err < 0)
+		message_say("cannot show progress (%s): %s", face->name, strerror(-err));
+	return err;
+}
+
+static int run_session(struct session_setup *setup, int *ret_signal)
+{
+	struct session *session;
+
+	if (session_new(setup, &session) < 0)
+		return EXIT_CANNOT_START;
+	int err = loop_run(session, setup->pool);
+	int status = session_end(session, ret_signal);
+
+	session_free(session);
+	if (err < 0) {
+		message_say("cannot set up the event loop: %s", strerror(-err));
+		return EXIT_CANNOT_START;
+	}
+	return status;
+}
+
+static int copy(const struct options *options, const struct operands *operands, int *ret_signal)
+{
+	struct storage storage;
+	struct session_setup session = { .options = options, .operands = operands, .storage = &storage };
+	struct pool_setup pool = {
+		.policy = &options->policy, .tree = &operands->tree,
+		.run_start = time(NULL), .timing = options->stats || options->progress == PROGRESS_SCREEN,
+	};
+
+	session.jobs = pool.workers = pool.slots = choose_jobs(options);
+	storage_look(operands->tree.dest_fd, &storage);
+	temp_name_begin_run();
+
+	/* First of all the fork: before libuv, curses and any thread. */
+	int err = pool_new(&pool, &session.pool);
+
+	if (err < 0) {
+		message_say("cannot start %u workers: %s", pool.workers, strerror(-err));
+		return EXIT_CANNOT_START;
+	}
+	int status = EXIT_CANNOT_START;
+
+	if (open_renderer(options, session.jobs, &session.renderer) == 0)
+		status = run_session(&session, ret_signal);
+	renderer_free(session.renderer);
+	pool_terminate(session.pool);
+	pool_free(session.pool);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct operands operands;
+	int status = EXIT_CANNOT_START, ending = 0;
+
+	open_standard_descriptors();
+	setlocale(LC_ALL, "");
+	signal(SIGPIPE, SIG_IGN);
+
+	switch (options_parse(argc, argv, &options)) {
+	case OPTIONS_DONE:
+		return message_flush() < 0 ? EXIT_SOME_FAILED : EXIT_COPIED;
+	case OPTIONS_USAGE:
+		return EXIT_CANNOT_START;
+	case OPTIONS_RUN:
+		break;
+	}
+	options.policy.umask = umask(0);
+	umask(options.policy.umask);
+
+	if (operands_resolve(&options, &operands) == 0)
+		status = operands.tree.n_roots ? copy(&options, &operands, &ending) : EXIT_SOME_FAILED;
+	operands_done(&operands);
+	options_done(&options);
+	if (message_flush() < 0 && status == EXIT_COPIED)
+		status = EXIT_SOME_FAILED;
+	if (ending) {
+		/* Ends by the signal, so that a shell loop stops too. */
+		signal(ending, SIG_DFL);
+		raise(ending);
+	}
+	return status;
 }

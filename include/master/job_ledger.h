@@ -37,17 +37,22 @@ struct job {
 	struct job *next, *prev; /* in its queue, or in its worker's list */
 	uint64_t id;
 	enum job_class class;
+	enum job_kind kind;
 	enum job_state state;
 	uint32_t flags;          /* enum job_flag, as stamped in the frame */
 	int slot;                /* SENT: who has it */
 	uint32_t attempts;       /* workers that died with it in hand */
-	uint32_t entries;
+	uint32_t entries;        /* at most LEDGER_BATCH_MAX */
+	uint64_t settled;        /* a bit for each entry whose RESULT has come */
+	uint64_t settled_bytes;  /* of those */
 	uint64_t bytes;          /* of contents, as the scan saw them */
 	uint64_t sent_ns;
 	struct dir_node *dir;    /* counted; NULL for FLUSH */
 	struct job_buffer frame;
 	void *slice;             /* SCAN in flight: entries not yet counted (intake's) */
 };
+
+#define LEDGER_BATCH_MAX 64
 
 struct job_ledger;
 
@@ -81,6 +86,10 @@ struct job *ledger_oldest(const struct job_ledger *ledger, unsigned slot);
 
 /* SENT to QUEUED, at the head of its class, under a new number and with JOB_REDO. */
 void ledger_requeue(struct job_ledger *ledger, struct job *job);
+
+/* A new job with the entries of @job whose bits are in @mask, JOB_REDO, and the
+ * same number of attempts; for the caller to queue. */
+struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, uint64_t mask);
 
 /* Drops every queued job (an interrupt); calls @each before freeing. */
 void ledger_drop_queued(struct job_ledger *ledger, void (*each)(struct job *job, void *arg), void *arg);

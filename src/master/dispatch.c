@@ -1,0 +1,114 @@
+/*
+ * Each round gives every worker one more job before any gets a second one, so
+ * that the last jobs of a run spread out. Within a worker's turn, by class:
+ *
+ *   FINISH, LINK   short, and they free memory
+ *   SCAN           while the queue is short of entries, by half of the workers:
+ *                  the total is known early and no one runs dry
+ *   BIG            only to a worker that holds nothing, and nothing is sent
+ *                  behind it: work behind a big file waits for minutes
+ *   COPY           preferably to the worker that has the directory open
+ *
+ * Static splitting (by count, as git's parallel checkout does) lost: one slow
+ * file makes its whole share late.
+ */
+#include "master/dispatch.h"
+
+#include "base/clock.h"
+#include "master/intake.h"
+
+#define WINDOW 3                       /* jobs a worker holds: one in hand, the rest to hide the round trip */
+#define HIGH_WATER 32768               /* entries queued: about 4 MiB */
+#define BATCH_NS (4.0 * NS_PER_MS)     /* what a batch should take */
+#define BATCH_MOST 64
+#define BATCH_FIRST 16                 /* before anything was measured */
+
+static bool wants_scan(const struct dispatch *dispatch)
+{
+	const struct job_ledger *ledger = dispatch->ledger;
+	unsigned scanning = ledger_sent_of(ledger, CLASS_SCAN);
+	bool copies = ledger_queued(ledger, CLASS_COPY) || ledger_queued(ledger, CLASS_BIG);
+	unsigned most = copies ? (dispatch->in_use + 1) / 2 : dispatch->in_use * WINDOW;
+
+	return ledger_queued(ledger, CLASS_SCAN) && ledger_queued_entries(ledger) < HIGH_WATER && scanning < most;
+}
+
+/* A big file may start here; one worker is kept for the scan while there is one. */
+static bool may_start_big(const struct dispatch *dispatch, unsigned held)
+{
+	const struct job_ledger *ledger = dispatch->ledger;
+	unsigned keep = dispatch->in_use > 1 && ledger_queued(ledger, CLASS_SCAN) ? 1 : 0;
+
+	return held == 0 && ledger_sent_of(ledger, CLASS_BIG) + keep < dispatch->in_use;
+}
+
+static struct job *pick(const struct dispatch *dispatch, unsigned slot)
+{
+	const struct job_ledger *ledger = dispatch->ledger;
+	unsigned held = ledger_outstanding(ledger, slot);
+	struct job *job;
+
+	if (ledger_outstanding_bytes(ledger, slot) >= BIG_FILE)
+		return NULL;
+	if ((job = ledger_peek_near(ledger, CLASS_FINISH, (int)slot)) != NULL)
+		return job;
+	if ((job = ledger_peek(ledger, CLASS_LINK)) != NULL)
+		return job;
+	if (wants_scan(dispatch))
+		return ledger_peek(ledger, CLASS_SCAN);
+	if ((job = ledger_peek(ledger, CLASS_BIG)) != NULL) {
+		if (may_start_big(dispatch, held))
+			return job;
+		if (ledger_sent_of(ledger, CLASS_BIG) == 0 && held > 0)
+			return NULL; /* let one run dry for it */
+	}
+	return ledger_peek_near(ledger, CLASS_COPY, (int)slot);
+}
+
+static bool give_one(struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
+{
+	struct job *job = pick(dispatch, slot);
+
+	if (!job)
+		return false;
+	ledger_sent(dispatch->ledger, job, slot, now_ns);
+	/* A worker that is gone by now keeps the job until its death is handled. */
+	pool_submit(dispatch->pool, slot, job->frame.data, job->frame.len);
+	return true;
+}
+
+void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
+{
+	if (!dispatch->batch_limit)
+		dispatch->batch_limit = BATCH_FIRST;
+	pool_flush(dispatch->pool);
+	if (dispatch->paused)
+		return;
+	for (unsigned depth = 0; depth < WINDOW; depth++) {
+		unsigned used = 0;
+
+		for (unsigned slot = 0; slot < pool_slots(dispatch->pool) && used < dispatch->in_use; slot++) {
+			if (!pool_has(dispatch->pool, slot))
+				continue;
+			used++;
+			if (ledger_outstanding(dispatch->ledger, slot) <= depth)
+				give_one(dispatch, slot, now_ns);
+		}
+	}
+}
+
+void dispatch_learn(struct dispatch *dispatch, const struct job *job, uint64_t now_ns)
+{
+	uint64_t *last = &dispatch->last_done_ns[job->slot];
+	uint64_t began = job->sent_ns > *last ? job->sent_ns : *last; /* it waited behind the one before */
+
+	*last = now_ns;
+	if (job->class != CLASS_COPY || job->entries == 0 || now_ns <= began)
+		return;
+	double took = (double)(now_ns - began) / job->entries;
+	double limit;
+
+	dispatch->entry_ns = dispatch->entry_ns > 0 ? dispatch->entry_ns * 0.8 + took * 0.2 : took;
+	limit = BATCH_NS / dispatch->entry_ns;
+	dispatch->batch_limit = limit < 1 ? 1 : limit > BATCH_MOST ? BATCH_MOST : (unsigned)limit;
+}

@@ -148,6 +148,7 @@ struct job *ledger_job(struct job_ledger *ledger, enum job_class class, const st
 
 	job->id = stamped.id = ++ledger->last_id;
 	job->class = class;
+	job->kind = view->kind;
 	job->state = JOB_QUEUED;
 	job->flags = view->flags;
 	job->slot = -1;
@@ -158,6 +159,7 @@ struct job *ledger_job(struct job_ledger *ledger, enum job_class class, const st
 
 void ledger_add(struct job *job, const struct job_entry *entry)
 {
+	assert(job->entries < LEDGER_BATCH_MAX);
 	job_add(&job->frame, entry);
 	job->entries++;
 	job->bytes += entry->size;
@@ -257,6 +259,23 @@ void ledger_requeue(struct job_ledger *ledger, struct job *job)
 	job->slice = NULL;
 	job_restamp(&job->frame, job->id, job->flags);
 	enqueue(ledger, job, true);
+}
+
+struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, uint64_t mask)
+{
+	struct job_view view;
+	struct job_entry entry;
+
+	if (job_parse(job->frame.data, job->frame.len, &view) < 0)
+		abort(); /* we wrote it */
+	view.flags = job->flags | JOB_REDO;
+	struct job *subset = ledger_job(ledger, job->class, &view, job->dir);
+
+	subset->attempts = job->attempts;
+	for (uint32_t i = 0; job_view_next(&view, &entry); i++)
+		if (mask & UINT64_C(1) << i)
+			ledger_add(subset, &entry);
+	return subset;
 }
 
 void ledger_drop_queued(struct job_ledger *ledger, void (*each)(struct job *job, void *arg), void *arg)

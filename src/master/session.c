@@ -1,0 +1,545 @@
+/*
+ * The rules that hold in every state, asserted where they are cheap to see:
+ *
+ *  1. A job is in exactly one state, and only job_ledger moves it.
+ *  2. Outstanding work per worker never exceeds its credit.
+ *  3. A completion implies the effect is in the destination; its absence
+ *     implies nothing.
+ *  4. After a death: drain the lane, then requeue what is left, once; a second
+ *     loss is reported as that file's failure.
+ *  5. The master blocks only in uv_run.
+ *  6. Workers never write to the terminal.
+ *  7. done <= total; both only grow once the scan has ended; skipped and failed
+ *     bytes leave the total, they do not join done.
+ *  8. Nonsense from a worker (unknown job, wrong lane) is a bug: stop with the
+ *     values.
+ *
+ * There is no list of what is finished: what is done is forgotten, so memory
+ * does not grow with the number of files already copied.
+ */
+#include "master/session.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/display.h"
+#include "base/human.h"
+#include "base/message.h"
+#include "master/dispatch.h"
+#include "master/intake.h"
+#include "master/recovery.h"
+#include "master/report.h"
+#include "master/sampler.h"
+#include "master/watch.h"
+#include "ui/layout.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#define STOP_PATIENCE (1500 * NS_PER_MS)    /* an interrupt: what takes longer is killed */
+#define SPACE_PATIENCE (10 * NS_PER_S)      /* a full disk: others may end their step */
+#define JOIN_PATIENCE (2 * NS_PER_S)
+
+enum session_state { RUNNING, FLUSHING, STOPPING, OVER };
+
+struct session {
+	struct session_setup setup;
+	enum session_state state;
+	struct tally tally;
+	struct report report;
+	struct intake intake;
+	struct dispatch dispatch;
+	struct sampler sampler;
+	struct watch watch;
+	struct progress *progress;
+	session_new_worker_fn *new_worker;
+	void *new_worker_arg;
+	uint64_t deadline_ns;      /* STOPPING: then workers are killed */
+	uint64_t suspended_ns;     /* since when we are stopped by ^Z */
+	unsigned idle_deaths;      /* deaths in a row without a job done */
+	int stop_signal;
+	bool broken;               /* a bug or no worker left: the status says so */
+};
+
+static void stop(struct session *session, uint64_t patience_ns);
+
+int session_new(const struct session_setup *setup, struct session **ret_session)
+{
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		abort();
+	session->setup = *setup;
+	session->tally.start_ns = clock_now_ns();
+	session->tally.sum.jobs = setup->jobs;
+	session->tally.sum.failed = setup->operands->refused;
+	session->report = (struct report){
+		.options = setup->options, .tree = &setup->operands->tree,
+		.tally = &session->tally, .renderer = setup->renderer,
+	};
+	int err = report_open(&session->report);
+
+	if (err < 0) {
+		free(session);
+		return err;
+	}
+	session->intake = (struct intake){
+		.policy = &setup->options->policy, .operands = setup->operands,
+		.ledger = ledger_new(pool_slots(setup->pool)), .links = link_table_new(),
+		.tally = &session->tally, .report = &session->report,
+	};
+	session->dispatch = (struct dispatch){
+		.pool = setup->pool, .ledger = session->intake.ledger, .in_use = setup->jobs,
+	};
+	sampler_init(&session->sampler, &session->dispatch, &session->intake);
+	watch_init(&session->watch, setup->pool);
+	session->progress = progress_new(session->tally.start_ns);
+	gauge_set_bandwidth(pool_board(setup->pool), setup->options->bandwidth);
+	*ret_session = session;
+	return 0;
+}
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	sampler_done(&session->sampler);
+	intake_done(&session->intake);
+	ledger_free(session->intake.ledger);
+	link_table_free(session->intake.links);
+	progress_free(session->progress);
+	report_done(&session->report);
+	tally_done(&session->tally);
+	free(session);
+}
+
+void session_set_new_worker(struct session *session, session_new_worker_fn *fn, void *arg)
+{
+	session->new_worker = fn;
+	session->new_worker_arg = arg;
+}
+
+bool session_is_over(const struct session *session)
+{
+	return session->state == OVER;
+}
+
+/* Listing is over when no scan is queued or under way and no operand waits. */
+static bool scan_ended(const struct session *session)
+{
+	const struct job_ledger *ledger = session->intake.ledger;
+
+	return ledger_queued(ledger, CLASS_SCAN) == 0 && ledger_sent_of(ledger, CLASS_SCAN) == 0 &&
+	       !intake_has_more_operands(&session->intake);
+}
+
+static bool wants_flush(const struct session *session)
+{
+	enum sync_mode sync = session->setup.options->policy.sync;
+
+	return sync == SYNC_END || sync == SYNC_FILE ||
+	       (sync == SYNC_AUTO && session->setup.storage->flush_at_end);
+}
+
+static void begin_flush(struct session *session)
+{
+	struct job_view view = { .kind = JOB_FLUSH, .dir = "", .target = "", .dir_id = 0 };
+
+	session->state = FLUSHING;
+	ledger_queue(session->intake.ledger, ledger_job(session->intake.ledger, CLASS_FINISH, &view, NULL));
+}
+
+/* After every event: sends what can be sent, and sees whether this is the end. */
+static void step(struct session *session)
+{
+	struct job_ledger *ledger = session->intake.ledger;
+
+	session->intake.batch_limit = session->dispatch.batch_limit;
+	if (session->state == RUNNING || session->state == FLUSHING)
+		dispatch_run(&session->dispatch, clock_now_ns());
+	if (!ledger_empty(ledger))
+		return;
+	if (session->state == RUNNING) {
+		assert(session->intake.directories == 0);
+		if (wants_flush(session) && session->tally.sum.files + session->tally.sum.directories > 0) {
+			begin_flush(session);
+			dispatch_run(&session->dispatch, clock_now_ns());
+			return;
+		}
+	}
+	session->state = OVER;
+}
+
+static void drop_job(struct job *job, void *arg)
+{
+	struct session *session = arg;
+
+	if (job->kind == JOB_FINISH)
+		intake_finished(&session->intake, job->dir);
+	else if (job->dir)
+		intake_piece_done(&session->intake, job->dir);
+}
+
+/* No further work; what workers hold is given @patience_ns to end. */
+static void stop(struct session *session, uint64_t patience_ns)
+{
+	uint64_t deadline = clock_now_ns() + patience_ns;
+
+	if (session->state == OVER)
+		return;
+	if (session->state != STOPPING || deadline < session->deadline_ns)
+		session->deadline_ns = deadline;
+	session->state = STOPPING;
+	session->intake.stopping = true;
+	gauge_set_order(pool_board(session->setup.pool), ORDER_STOP);
+	ledger_drop_queued(session->intake.ledger, drop_job, session);
+}
+
+/* Invariant 8. */
+static int nonsense(struct session *session, unsigned slot, const struct record *record)
+{
+	message_say("internal error: %s sent record %u for job %llu, which it does not have",
+	            worker_name(pool_worker(session->setup.pool, slot)), record->kind, (unsigned long long)record->job);
+	session->broken = true;
+	pool_terminate(session->setup.pool);
+	session->state = OVER;
+	return 1;
+}
+
+/* Too little room is seen as soon as the scan knows of more than there was free. */
+static void check_space(struct session *session)
+{
+	const struct storage *storage = session->setup.storage;
+	const struct tally *tally = &session->tally;
+	char need[HUMAN_SIZE], have[HUMAN_SIZE];
+
+	if (!session->setup.options->preflight || storage->shares_extents || session->state != RUNNING ||
+	    session->setup.options->policy.update != UPDATE_ALL)
+		return;
+	bool bytes = tally->found_blocks * 512 > storage->free_bytes;
+	bool inodes = tally->found_inodes > storage->free_inodes;
+
+	if (!bytes && !inodes)
+		return;
+	CLEANUP_FREE char *quoted = display_quote(session->setup.operands->tree.dest_base);
+
+	if (bytes)
+		message_say("will not fit: the source needs at least %s, the file system of %s had %s free "
+		            "(--no-preflight to try)", human_bytes(need, tally->found_blocks * 512), quoted,
+		            human_bytes(have, storage->free_bytes));
+	else
+		message_say("will not fit: the source needs at least %s inodes, the file system of %s had %s free "
+		            "(--no-preflight to try)", human_count(need, tally->found_inodes), quoted,
+		            human_count(have, storage->free_inodes));
+	session->tally.no_space = true;
+	stop(session, SPACE_PATIENCE);
+}
+
+/* The disk is full: nothing that is still queued has a chance. */
+static void out_of_space(struct session *session)
+{
+	const struct tally *tally = &session->tally;
+	char left[HUMAN_SIZE], all[HUMAN_SIZE];
+	CLEANUP_FREE char *quoted = display_quote(session->setup.operands->tree.dest_base);
+
+	if (session->state == STOPPING)
+		return;
+	message_say("no space left on the file system of %s: stopping, %s of %s%s not copied", quoted,
+	            human_bytes(left, tally->found_bytes - tally->sum.bytes), human_bytes(all, tally->found_bytes),
+	            scan_ended(session) ? "" : " found so far");
+	stop(session, SPACE_PATIENCE);
+}
+
+static void settle(struct session *session, struct job *job, uint32_t index, const struct outcome *outcome)
+{
+	struct job_view view;
+	struct job_entry entry;
+	struct report_subject subject = { job->dir, NULL, 0 };
+
+	if (job->entries > 0) {
+		if (job_parse(job->frame.data, job->frame.len, &view) < 0 || !job_view_entry(&view, index, &entry))
+			abort(); /* we wrote it, and the index was checked */
+		subject.leaf = entry.name;
+		subject.size = job->kind == JOB_LINK ? 0 : entry.size;
+		job->settled |= UINT64_C(1) << index;
+		job->settled_bytes += outcome->bytes;
+	}
+	if (job->kind == JOB_FLUSH) {
+		session->tally.sum.failed++;
+		message_say("the data could not be written to the disk: %s", strerror(outcome->err));
+		return;
+	}
+	report_outcome(&session->report, &subject, outcome);
+	if (job->kind == JOB_LINK && outcome->status == OUTCOME_COPIED && !outcome->bytes)
+		session->tally.sum.links++;
+	if (job->kind == JOB_COPY && !session->intake.stopping)
+		intake_settled(&session->intake, job->dir, &entry, (enum outcome_status)outcome->status);
+	if (outcome->status == OUTCOME_FAILED && (outcome->err == ENOSPC || outcome->err == EDQUOT))
+		out_of_space(session);
+}
+
+/* The entries of a finished batch that went without saying. */
+static int settle_rest(struct session *session, struct job *job, const struct record *record)
+{
+	bool listing = session->setup.options->verbose, links = link_table_size(session->intake.links) > 0;
+	struct job_view view;
+	struct job_entry entry;
+
+	if (record->done.copied != job->entries - (uint32_t)__builtin_popcountll(job->settled))
+		return -EBADMSG;
+	tally_copied(&session->tally, record->done.copied, record->done.bytes);
+	/* A file may have another size than the scan saw; the total follows. */
+	session->tally.found_bytes += record->done.bytes;
+	if (job_parse(job->frame.data, job->frame.len, &view) < 0)
+		abort();
+	for (uint32_t i = 0; job_view_next(&view, &entry); i++) {
+		struct report_subject subject = { job->dir, entry.name, entry.size };
+
+		if (job->settled & UINT64_C(1) << i)
+			continue;
+		if (job->kind == JOB_LINK)
+			session->tally.sum.links++;
+		else
+			session->tally.found_bytes -= entry.size;
+		if (listing)
+			report_listing(&session->report, &subject);
+		if (links && job->kind == JOB_COPY && !session->intake.stopping)
+			intake_settled(&session->intake, job->dir, &entry, OUTCOME_COPIED);
+	}
+	return 0;
+}
+
+static int on_done(struct session *session, struct job *job, const struct record *record)
+{
+	int err = settle_rest(session, job, record);
+
+	if (err < 0)
+		return err;
+	session->idle_deaths = 0;
+	dispatch_learn(&session->dispatch, job, clock_now_ns());
+	if (job->kind == JOB_FINISH) {
+		session->tally.sum.directories++;
+		intake_finished(&session->intake, job->dir);
+	} else if (job->dir) {
+		intake_piece_done(&session->intake, job->dir);
+	}
+	ledger_done(session->intake.ledger, job);
+	return 0;
+}
+
+static int on_scanned(struct session *session, struct job *job, const struct record *record)
+{
+	int err = intake_scanned(&session->intake, job, record);
+
+	if (err < 0)
+		return err;
+	session->idle_deaths = 0;
+	ledger_done(session->intake.ledger, job);
+	check_space(session);
+	return 0;
+}
+
+static int on_record(unsigned slot, const void *bytes, size_t len, void *arg)
+{
+	struct session *session = arg;
+	struct record record = { 0 };
+	const char *name;
+
+	if (session->broken)
+		return 1;
+	if (record_parse(bytes, len, &record, &name) < 0)
+		return nonsense(session, slot, &record);
+	struct job *job = ledger_find(session->intake.ledger, slot, record.job);
+	int err = 0;
+
+	if (!job)
+		return nonsense(session, slot, &record);
+	switch ((enum record_kind)record.kind) {
+	case RECORD_ENTRY:
+		intake_entry(&session->intake, job, &record, name);
+		break;
+	case RECORD_RESULT:
+		if (record.index >= (job->entries ? job->entries : 1))
+			return nonsense(session, slot, &record);
+		settle(session, job, record.index, &record.result);
+		break;
+	case RECORD_SCANNED:
+		err = job->kind == JOB_SCAN ? on_scanned(session, job, &record) : -EBADMSG;
+		break;
+	case RECORD_DONE:
+		err = on_done(session, job, &record);
+		break;
+	case RECORD_KIND_COUNT:
+		err = -EBADMSG;
+		break;
+	}
+	return err < 0 ? nonsense(session, slot, &record) : 0;
+}
+
+void session_begin(struct session *session)
+{
+	dispatch_run(&session->dispatch, clock_now_ns());
+	session->intake.batch_limit = session->dispatch.batch_limit;
+	intake_begin(&session->intake);
+	step(session);
+}
+
+void session_on_completions(struct session *session)
+{
+	struct completion_queue *queue = pool_queue(session->setup.pool);
+
+	/* Draining until arming finds nothing: a record that comes in between is
+	 * seen here or rings. */
+	do {
+		completion_queue_disarm(queue);
+		completion_queue_drain(queue, on_record, session);
+		step(session);
+	} while (session->state != OVER && completion_queue_arm(queue));
+}
+
+/* A successor in the dead worker's slot, unless workers only die. */
+static void refill(struct session *session, unsigned slot)
+{
+	struct worker_pool *pool = session->setup.pool;
+
+	if (session->state == STOPPING || session->state == OVER)
+		return;
+	if (session->idle_deaths <= 2 * pool_slots(pool) + 2 && pool_start(pool, slot) == 0) {
+		if (session->new_worker)
+			session->new_worker(slot, session->new_worker_arg);
+		return;
+	}
+	if (pool_alive(pool) == 0) {
+		message_say("all workers have died; the copy cannot go on");
+		session->broken = true;
+		session->state = OVER;
+	}
+}
+
+void session_on_worker_end(struct session *session, unsigned slot)
+{
+	struct worker_pool *pool = session->setup.pool;
+	struct gauge_snapshot last = { 0 };
+	char how[64];
+
+	if (!pool_has(pool, slot) || worker_is_alive(pool_worker(pool, slot)))
+		return;
+	completion_queue_drain_lane(pool_queue(pool), slot, on_record, session);
+	gauge_read(pool_board(pool), slot, &last);
+	if (session->state == STOPPING)
+		session->intake.stopping = true;
+	else if (session->state != OVER && !session->setup.options->quiet)
+		message_say("%s (pid %d) was %s; its work is done again",
+		            worker_name(pool_worker(pool, slot)), (int)worker_pid(pool_worker(pool, slot)),
+		            worker_end_text(pool_worker(pool, slot), how, sizeof(how)));
+	session->idle_deaths++;
+	session->tally.sum.redone += recovery_take_back(&session->intake, slot, &last);
+	pool_bury(pool, slot);
+	if (session->state == STOPPING)
+		ledger_drop_queued(session->intake.ledger, drop_job, session);
+	refill(session, slot);
+	step(session);
+}
+
+static enum progress_phase phase_of(const struct session *session)
+{
+	if (session->state == FLUSHING)
+		return PHASE_FLUSH;
+	return scan_ended(session) ? PHASE_COPY : PHASE_SCAN;
+}
+
+static void sample(struct session *session)
+{
+	struct progress_sample sample;
+
+	sampler_take(&session->sampler, clock_now_ns(), &sample);
+	sample.phase = phase_of(session);
+	sample.paused = session->dispatch.paused;
+	sample.bandwidth = session->setup.options->bandwidth;
+	sample.dirty_bytes = session->state == FLUSHING ? watch_dirty_bytes() : 0;
+	progress_update(session->progress, &sample);
+}
+
+void session_on_tick(struct session *session)
+{
+	session_on_completions(session); /* a ring lost with its worker */
+	for (unsigned slot = 0; slot < pool_slots(session->setup.pool); slot++)
+		if (pool_has(session->setup.pool, slot) && pool_worker(session->setup.pool, slot)->pid_fd < 0)
+			session_on_worker_end(session, slot);
+	watch_stopped_workers(&session->watch, clock_now_ns());
+	if (session->state == STOPPING && clock_now_ns() >= session->deadline_ns) {
+		pool_terminate(session->setup.pool);
+		session->state = OVER;
+	}
+	if (session->setup.renderer) {
+		sample(session);
+		renderer_draw(session->setup.renderer, progress_view(session->progress));
+	}
+}
+
+void session_on_stop_signal(struct session *session, int signal)
+{
+	bool again = session->stop_signal != 0;
+
+	session->stop_signal = signal;
+	stop(session, again ? 0 : STOP_PATIENCE);
+	if (again && session->state != OVER) {
+		pool_terminate(session->setup.pool);
+		session->state = OVER;
+	}
+	step(session);
+}
+
+void session_on_status_signal(struct session *session)
+{
+	char line[LAYOUT_ROW_BYTES];
+
+	sample(session);
+	layout_plain(progress_view(session->progress), line);
+	message_say("%s", line);
+}
+
+void session_on_suspend(struct session *session)
+{
+	session->suspended_ns = clock_now_ns();
+	if (session->setup.renderer)
+		renderer_suspend(session->setup.renderer);
+}
+
+void session_on_resume(struct session *session)
+{
+	if (session->suspended_ns)
+		progress_skip_time(session->progress, clock_now_ns() - session->suspended_ns);
+	session->suspended_ns = 0;
+	watch_forgive(&session->watch, clock_now_ns());
+	if (session->setup.renderer)
+		renderer_resume(session->setup.renderer);
+}
+
+void session_on_resize(struct session *session)
+{
+	if (session->setup.renderer)
+		renderer_resize(session->setup.renderer);
+}
+
+int session_end(struct session *session, int *ret_signal)
+{
+	struct worker_pool *pool = session->setup.pool;
+	struct summary *sum = &session->tally.sum;
+
+	pool_close(pool);
+	if (pool_join(pool, clock_now_ns() + (session->state == OVER && session->deadline_ns ? 0 : JOIN_PATIENCE)) < 0)
+		pool_terminate(pool);
+	sum->elapsed_ns = clock_now_ns() - session->tally.start_ns;
+	sum->interrupted = session->stop_signal != 0;
+	sum->status = session->broken ? EXIT_SOME_FAILED : (int)tally_status(&session->tally);
+	progress_finish(session->progress);
+	if (session->setup.renderer)
+		renderer_finish(session->setup.renderer, sum);
+	report_end(&session->report, sum->interrupted);
+	if (message_flush() < 0 && sum->status == EXIT_COPIED)
+		sum->status = EXIT_SOME_FAILED;
+	*ret_signal = session->stop_signal;
+	return sum->status;
+}

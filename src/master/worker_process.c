@@ -119,15 +119,11 @@ static bool reap(struct worker_process *worker)
 	if (worker->reaped || worker->pid == 0)
 		return true;
 	do {
-		if (worker->pid_fd >= 0)
-			err = waitid(P_PIDFD, (id_t)worker->pid_fd, &info, WEXITED | WNOHANG);
-		else
+		err = waitid(P_PIDFD, (id_t)worker->pid_fd, &info, WEXITED | WNOHANG);
+		/* P_PIDFD is Linux 5.4, one later than pidfd_open; -1 is EBADF or EINVAL. */
+		if (err < 0 && errno != EINTR && errno != ECHILD)
 			err = waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG);
 	} while (err < 0 && errno == EINTR);
-	if (err < 0 && errno == EINVAL && worker->pid_fd >= 0) {
-		worker->pid_fd = close_fd(worker->pid_fd); /* P_PIDFD is Linux 5.4 */
-		return reap(worker);
-	}
 	if (err == 0 && info.si_pid == 0)
 		return false;
 	worker->reaped = true;

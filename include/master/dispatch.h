@@ -1,0 +1,33 @@
+/*
+ * Who gets which job next.
+ *
+ * Promises that outstanding work per worker never exceeds its credit, that no
+ * scan is sent while more entries wait than memory allows, that nothing is
+ * hoarded behind a big file, and batches that take about as long each whatever
+ * the storage.
+ *
+ * Runs in: the master.  Blocks: never.  Allocates: no.  Owns: nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "master/job_ledger.h"
+#include "master/worker_pool.h"
+
+struct dispatch {
+	struct worker_pool *pool;
+	struct job_ledger *ledger;
+	unsigned in_use;           /* slots that are given work: the first so many that live */
+	unsigned batch_limit;      /* names a batch may have, by how long batches took */
+	double entry_ns;           /* smoothed time of one entry; 0 until measured */
+	uint64_t last_done_ns[POOL_MAX];
+	bool paused;
+};
+
+/* Sends what can be sent now. */
+void dispatch_run(struct dispatch *dispatch, uint64_t now_ns);
+
+/* A copy job of @entries came back at @now_ns: adapts the batch size. */
+void dispatch_learn(struct dispatch *dispatch, const struct job *job, uint64_t now_ns);

@@ -1,0 +1,64 @@
+/*
+ * What a scan found becomes jobs.
+ *
+ * Promises that entries count only when their slice is whole; that each entry
+ * is in exactly one job or one waiting list; and that a directory's finish is
+ * queued when, and only when, its last piece is done.
+ *
+ * Runs in: the master.  Blocks: never.  Allocates: slices, nodes, jobs.
+ * Owns: nothing beyond what it hands to the ledger and the link table.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/policy.h"
+#include "ipc/record.h"
+#include "master/job_ledger.h"
+#include "master/link_table.h"
+#include "master/operands.h"
+#include "master/report.h"
+
+/* A file at least this big is a job of its own. */
+#define BIG_FILE (4u << 20)
+
+struct intake {
+	const struct copy_policy *policy;
+	const struct operands *operands;
+	struct job_ledger *ledger;
+	struct link_table *links;
+	struct tally *tally;
+	struct report *report;
+	unsigned batch_limit;      /* names a batch, as dispatch adapts it */
+	bool stopping;             /* make no further jobs */
+	uint64_t directories;      /* unfinished */
+	uint32_t next_shared;      /* the shared-name operand to start next: one at a time, in order */
+	struct dir_node **root;    /* by operand, while it is unfinished */
+	struct { uint64_t dev, ino; } *made_root; /* destination directories of operands: never copied into themselves */
+	size_t n_made_roots;
+};
+
+/* Queues the operands that may start. */
+void intake_begin(struct intake *intake);
+void intake_done(struct intake *intake);
+
+/* True while an operand waits for another to end. */
+bool intake_has_more_operands(const struct intake *intake);
+
+/* A RECORD_ENTRY of a slice still in flight. */
+void intake_entry(struct intake *intake, struct job *job, const struct record *record, const char *name);
+
+/* Its RECORD_SCANNED: the slice counts now. Returns 0, or -EBADMSG when the
+ * number of entries is not what the worker says. The job is still the caller's. */
+int intake_scanned(struct intake *intake, struct job *job, const struct record *record);
+
+/* One entry of a COPY or LINK job is settled: further links of it can be made. */
+void intake_settled(struct intake *intake, struct dir_node *dir, const struct job_entry *entry,
+                    enum outcome_status status);
+
+/* One piece of @dir (a job, a listing, a waiting name) is done. */
+void intake_piece_done(struct intake *intake, struct dir_node *dir);
+
+/* The directory's FINISH is done, or there is nothing to finish. */
+void intake_finished(struct intake *intake, struct dir_node *dir);

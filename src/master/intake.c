@@ -1,0 +1,436 @@
+/*
+ * A slice's entries are kept as they came until its end record arrives, and
+ * thrown away with the job when its worker dies: so nothing is copied twice and
+ * nothing is lost, whatever moment that was.
+ *
+ * A directory counts its pieces: its listing, its jobs, its waiting names, its
+ * subdirectories. The last one to go queues the FINISH; that in turn is a piece
+ * of the parent. No list of directories is kept for the end: with a million of
+ * them there would be a million nodes, where this has the pending ones only.
+ */
+#include "master/intake.h"
+
+#include "base/cleanup.h"
+#include "base/policy.h"
+#include "master/names.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define BATCH_BYTES (4u << 20)
+#define SLICE_ENTRIES 2048
+
+/* One block, so that the ledger can free it with the job. */
+struct slice {
+	uint32_t count, used, cap; /* used and cap in bytes of data[] */
+	uint8_t data[];
+};
+
+static void *must(void *block)
+{
+	if (!block)
+		abort();
+	return block;
+}
+
+struct packed_entry {
+	uint64_t dev, ino, size, blocks;
+	uint32_t mode, nlink, err;
+	uint16_t name_len;
+};
+
+void intake_entry(struct intake *intake, struct job *job, const struct record *record, const char *name)
+{
+	struct slice *slice = job->slice;
+	size_t len = strlen(name);
+	uint32_t need = (uint32_t)(sizeof(struct packed_entry) + len + 1);
+	struct packed_entry entry = {
+		record->entry.dev, record->entry.ino, record->entry.size, record->entry.blocks,
+		record->entry.mode, record->entry.nlink, record->entry.err, (uint16_t)len,
+	};
+
+	(void)intake;
+	if (!slice || slice->used + need > slice->cap) {
+		uint32_t cap = slice ? slice->cap * 2 : 2048;
+
+		slice = must(realloc(slice, sizeof(*slice) + cap));
+		if (!job->slice)
+			slice->count = slice->used = 0;
+		slice->cap = cap;
+		job->slice = slice;
+	}
+	memcpy(slice->data + slice->used, &entry, sizeof(entry));
+	memcpy(slice->data + slice->used + sizeof(entry), name, len + 1);
+	slice->used += need;
+	slice->count++;
+}
+
+static struct job *new_job(struct intake *intake, enum job_class class, enum job_kind kind, struct dir_node *dir,
+                           struct job_view *extra)
+{
+	const struct tree_root *root = &intake->operands->tree.roots[dir->root];
+	CLEANUP_FREE char *path = NULL;
+	size_t size = 0;
+	struct job_view view = extra ? *extra : (struct job_view){ .target = "" };
+
+	view.kind = kind;
+	view.root = dir->root;
+	view.dir_id = dir->id;
+	view.dir_dev = dir->dev;
+	view.dir_ino = dir->ino;
+	view.dir = dir_node_path(dir, NULL, &path, &size);
+	if (dir->made)
+		view.flags |= JOB_DIR_MADE;
+	if (root->intermediate)
+		view.flags |= JOB_INTERMEDIATE;
+	if (root->shared_name)
+		view.flags |= JOB_SHARED_NAME;
+	struct job *job = ledger_job(intake->ledger, class, &view, dir);
+
+	if (kind != JOB_FINISH)
+		dir->pending++;
+	return job;
+}
+
+static void queue_scan(struct intake *intake, struct dir_node *dir, uint64_t cursor, uint32_t flags)
+{
+	struct job_view view = { .target = "", .flags = flags, .offset = cursor, .length = SLICE_ENTRIES };
+
+	ledger_queue(intake->ledger, new_job(intake, CLASS_SCAN, JOB_SCAN, dir, &view));
+	dir->pending--; /* the node was born with its listing pending */
+}
+
+static struct dir_node *new_root(struct intake *intake, uint32_t index)
+{
+	const struct tree_root *root = &intake->operands->tree.roots[index];
+	int after = intake->operands->after[index];
+	struct dir_node *parent = after >= 0 ? intake->root[after] : NULL;
+	struct dir_node *node = dir_node_new(parent, index, "");
+
+	node->is_root = true;
+	if (!root->leaf) {
+		node->dev = root->dev;
+		node->ino = root->ino;
+	}
+	if (parent)
+		parent->pending++;
+	intake->root[index] = node;
+	intake->directories++;
+	return node;
+}
+
+static void take_file(struct intake *intake, struct dir_node *dir, const struct packed_entry *entry, const char *name,
+                      struct job **batch);
+
+static void start_root(struct intake *intake, uint32_t index)
+{
+	const struct tree_root *root = &intake->operands->tree.roots[index];
+	struct dir_node *node = new_root(intake, index);
+	uint32_t flags = JOB_FIRST_SLICE | (root->intermediate ? JOB_NO_DESCENT : 0);
+	struct job *batch = NULL;
+
+	if (!root->leaf) {
+		queue_scan(intake, node, 0, flags);
+		return;
+	}
+	struct packed_entry entry = {
+		.dev = root->dev, .ino = root->ino, .size = root->size, .blocks = root->size / 512,
+		.mode = root->mode, .nlink = (uint32_t)root->nlink,
+	};
+
+	take_file(intake, node, &entry, root->leaf, &batch);
+	if (batch)
+		ledger_queue(intake->ledger, batch);
+	intake_piece_done(intake, node); /* there is nothing to list */
+}
+
+static void start_next_shared(struct intake *intake)
+{
+	const struct operands *operands = intake->operands;
+
+	while (intake->next_shared < operands->tree.n_roots &&
+	       !operands->tree.roots[intake->next_shared].shared_name)
+		intake->next_shared++;
+	if (intake->next_shared < operands->tree.n_roots)
+		start_root(intake, intake->next_shared++);
+}
+
+bool intake_has_more_operands(const struct intake *intake)
+{
+	const struct operands *operands = intake->operands;
+
+	for (size_t i = intake->next_shared; i < operands->tree.n_roots; i++)
+		if (operands->tree.roots[i].shared_name)
+			return true;
+	return false;
+}
+
+void intake_begin(struct intake *intake)
+{
+	const struct operands *operands = intake->operands;
+	size_t n = operands->tree.n_roots;
+
+	intake->root = must(calloc(n + 1, sizeof(*intake->root)));
+	/* Last in, first out: queued backwards, operands are taken in order. */
+	for (size_t i = n; i-- > 0;)
+		if (!operands->tree.roots[i].shared_name && operands->after[i] < 0)
+			start_root(intake, (uint32_t)i);
+	start_next_shared(intake);
+}
+
+void intake_done(struct intake *intake)
+{
+	free(intake->root);
+	free(intake->made_root);
+}
+
+/* A failure found here, not by a worker. */
+static void refuse(struct intake *intake, struct dir_node *dir, const char *name, enum stage stage, uint32_t err)
+{
+	struct report_subject subject = { dir, name, 0 };
+	struct outcome outcome = { .status = OUTCOME_FAILED, .stage = (uint16_t)stage, .err = (int)err };
+
+	tally_found(intake->tally, 0, 0);
+	report_outcome(intake->report, &subject, &outcome);
+}
+
+static bool is_made_root(const struct intake *intake, uint64_t dev, uint64_t ino)
+{
+	for (size_t i = 0; i < intake->n_made_roots; i++)
+		if (intake->made_root[i].dev == dev && intake->made_root[i].ino == ino)
+			return true;
+	return false;
+}
+
+static void take_directory(struct intake *intake, struct dir_node *dir, const struct packed_entry *entry,
+                           const char *name)
+{
+	const struct tree_root *root = &intake->operands->tree.roots[dir->root];
+	uint32_t flags = JOB_FIRST_SLICE;
+
+	if (is_made_root(intake, entry->dev, entry->ino)) {
+		refuse(intake, dir, name, STAGE_INTO_ITSELF, 0);
+		return;
+	}
+	if (intake->policy->dereference == DEREFERENCE_ALWAYS && dir_node_within(dir, entry->dev, entry->ino)) {
+		refuse(intake, dir, name, STAGE_CYCLE, 0);
+		return;
+	}
+	if (intake->policy->one_file_system && entry->dev != root->dev)
+		flags |= JOB_NO_DESCENT;
+
+	struct dir_node *child = dir_node_new(dir, dir->root, name);
+
+	child->dev = entry->dev;
+	child->ino = entry->ino;
+	dir->pending++;
+	intake->directories++;
+	intake->tally->found_inodes++;
+	queue_scan(intake, child, 0, flags);
+}
+
+static void add_to_batch(struct intake *intake, struct dir_node *dir, const struct job_entry *entry,
+                         struct job **batch)
+{
+	if (S_ISREG(entry->mode) && entry->size >= BIG_FILE) {
+		struct job *big = new_job(intake, CLASS_BIG, JOB_COPY, dir, NULL);
+
+		ledger_add(big, entry);
+		ledger_queue(intake->ledger, big);
+		return;
+	}
+	if (!*batch)
+		*batch = new_job(intake, CLASS_COPY, JOB_COPY, dir, NULL);
+	ledger_add(*batch, entry);
+	if ((*batch)->entries >= intake->batch_limit || (*batch)->bytes >= BATCH_BYTES) {
+		ledger_queue(intake->ledger, *batch);
+		*batch = NULL;
+	}
+}
+
+static void queue_link(struct intake *intake, struct dir_node *dir, const struct job_entry *entry, const char *first)
+{
+	struct job_view view = { .target = first };
+	struct job *job = new_job(intake, CLASS_LINK, JOB_LINK, dir, &view);
+
+	ledger_add(job, entry);
+	ledger_queue(intake->ledger, job);
+}
+
+static bool keeps_links(const struct intake *intake, uint32_t nlink)
+{
+	return (intake->policy->preserve & PRESERVE_LINKS) && !intake->policy->hard_link &&
+	       !intake->policy->symbolic_link &&
+	       (nlink > 1 || intake->policy->dereference == DEREFERENCE_ALWAYS);
+}
+
+static void take_file(struct intake *intake, struct dir_node *dir, const struct packed_entry *entry, const char *name,
+                      struct job **batch)
+{
+	bool regular = S_ISREG(entry->mode), keep = intake->policy->dereference == DEREFERENCE_ALWAYS;
+	struct job_entry named = {
+		.name = name, .name_len = (uint16_t)strlen(name), .mode = entry->mode,
+		.dev = entry->dev, .ino = entry->ino, .size = regular ? entry->size : 0,
+	};
+	const char *first;
+
+	if (keeps_links(intake, entry->nlink))
+		switch (link_table_seen(intake->links, entry->dev, entry->ino, entry->nlink, keep, &first)) {
+		case LINK_COPY:
+			break;
+		case LINK_WAIT:
+			tally_found(intake->tally, 0, 0);
+			link_table_wait(intake->links, entry->dev, entry->ino, dir, name, entry->mode, named.size);
+			dir->pending++;
+			return;
+		case LINK_NOW:
+			tally_found(intake->tally, 0, 0);
+			queue_link(intake, dir, &named, first);
+			return;
+		}
+	tally_found(intake->tally, named.size, regular ? entry->blocks : 0);
+	add_to_batch(intake, dir, &named, batch);
+}
+
+/* An operand's directory is there: what hangs on it (--parents) may start. */
+static void root_is_there(struct intake *intake, struct dir_node *dir, const struct record *record)
+{
+	const struct operands *operands = intake->operands;
+
+	intake->made_root = must(realloc(intake->made_root, (intake->n_made_roots + 1) * sizeof(*intake->made_root)));
+	intake->made_root[intake->n_made_roots].dev = record->scanned.dest_dev;
+	intake->made_root[intake->n_made_roots++].ino = record->scanned.dest_ino;
+	for (size_t i = 0; i < operands->tree.n_roots; i++)
+		if (operands->after[i] == (int)dir->root)
+			start_root(intake, (uint32_t)i);
+}
+
+static void take_slice(struct intake *intake, struct dir_node *dir, const struct slice *slice)
+{
+	struct job *batch = NULL;
+
+	for (uint32_t at = 0; slice && at < slice->used;) {
+		struct packed_entry entry;
+
+		memcpy(&entry, slice->data + at, sizeof(entry));
+		const char *name = (const char *)slice->data + at + sizeof(entry);
+
+		at += (uint32_t)(sizeof(entry) + entry.name_len + 1);
+		if (entry.err)
+			refuse(intake, dir, name, STAGE_STAT_SOURCE, entry.err);
+		else if (S_ISDIR(entry.mode))
+			take_directory(intake, dir, &entry, name);
+		else
+			take_file(intake, dir, &entry, name, &batch);
+	}
+	if (batch)
+		ledger_queue(intake->ledger, batch);
+}
+
+int intake_scanned(struct intake *intake, struct job *job, const struct record *record)
+{
+	const struct outcome *outcome = &record->scanned.outcome;
+	const struct slice *slice = job->slice;
+	struct dir_node *dir = job->dir;
+	bool first = job->flags & JOB_FIRST_SLICE;
+	bool failed = outcome->status == OUTCOME_FAILED;
+	struct report_subject subject = { dir, NULL, 0 };
+
+	if ((slice ? slice->count : 0) != record->scanned.entries)
+		return -EBADMSG;
+	if (first && (!failed || outcome->stage == STAGE_SCAN)) {
+		dir->usable = true;
+		dir->made = record->scanned.made && !intake->operands->tree.roots[dir->root].shared_name;
+		if (dir->made)
+			report_listing(intake->report, &subject);
+		if (dir->is_root)
+			root_is_there(intake, dir, record);
+	}
+	dir->scanned_by = job->slot;
+	if (failed || outcome->lost)
+		report_outcome(intake->report, &subject, outcome);
+	if (intake->stopping) {
+		intake_piece_done(intake, dir);
+		return 0;
+	}
+	/* The rest of the directory goes below its subdirectories on the stack. */
+	if (!record->scanned.last) {
+		dir->pending++;
+		queue_scan(intake, dir, record->scanned.cursor, 0);
+	}
+	take_slice(intake, dir, slice);
+	intake_piece_done(intake, dir);
+	return 0;
+}
+
+void intake_settled(struct intake *intake, struct dir_node *dir, const struct job_entry *entry,
+                    enum outcome_status status)
+{
+	struct link_waiter *waiter;
+
+	if (link_table_size(intake->links) == 0)
+		return;
+	if (status == OUTCOME_COPIED || status == OUTCOME_UP_TO_DATE) {
+		CLEANUP_FREE char *path = names_below_dest(&intake->operands->tree, dir, entry->name);
+
+		waiter = link_table_copied(intake->links, entry->dev, entry->ino, path);
+		while (waiter) {
+			struct link_waiter *next = waiter->next;
+			struct job_entry named = {
+				.name = waiter->name, .name_len = (uint16_t)strlen(waiter->name), .mode = waiter->mode,
+				.dev = entry->dev, .ino = entry->ino, .size = waiter->size,
+			};
+
+			queue_link(intake, waiter->dir, &named, path);
+			waiter->dir->pending--; /* the job is its piece now */
+			link_waiter_free(waiter);
+			waiter = next;
+		}
+		return;
+	}
+	waiter = link_table_failed(intake->links, entry->dev, entry->ino);
+	if (waiter) {
+		struct job_entry named = {
+			.name = waiter->name, .name_len = (uint16_t)strlen(waiter->name), .mode = waiter->mode,
+			.dev = entry->dev, .ino = entry->ino, .size = waiter->size,
+		};
+		struct job *job = new_job(intake, CLASS_COPY, JOB_COPY, waiter->dir, NULL);
+
+		intake->tally->found_bytes += waiter->size; /* it was counted as a link */
+		ledger_add(job, &named);
+		ledger_queue(intake->ledger, job);
+		waiter->dir->pending--;
+		link_waiter_free(waiter);
+	}
+}
+
+void intake_finished(struct intake *intake, struct dir_node *dir)
+{
+	struct dir_node *parent = dir->parent;
+	uint32_t index = dir->root;
+	bool root = dir->is_root;
+
+	intake->directories--;
+	if (parent)
+		dir_node_ref(parent);
+	dir_node_unref(dir);
+	if (root) {
+		intake->root[index] = NULL;
+		if (intake->operands->tree.roots[index].shared_name && !intake->stopping)
+			start_next_shared(intake);
+	}
+	if (parent) {
+		intake_piece_done(intake, parent);
+		dir_node_unref(parent);
+	}
+}
+
+void intake_piece_done(struct intake *intake, struct dir_node *dir)
+{
+	if (--dir->pending > 0)
+		return;
+	if (dir->usable && !intake->stopping)
+		ledger_queue(intake->ledger, new_job(intake, CLASS_FINISH, JOB_FINISH, dir, NULL));
+	else
+		intake_finished(intake, dir);
+}

@@ -1,0 +1,96 @@
+/*
+ *   worker                         master
+ *   effect of entry 3
+ *   RESULT 3 ── lane
+ *   effect of entry 4              (drains the lane after the death:
+ *   killed                          3 is settled, 4 is not)
+ *                                  4, the one in hand: alone, one attempt more
+ *                                  0..2, 5..: together, as if never sent
+ *
+ * Entries 0..2 may have been copied in full; doing them again replaces each by
+ * a rename, which costs time and nothing else.
+ */
+#include "master/recovery.h"
+
+static void give_up_entry(struct intake *intake, struct job *job, uint32_t index)
+{
+	struct outcome outcome = { .status = OUTCOME_FAILED, .stage = STAGE_WORKER_DIED };
+	struct job_view view;
+	struct job_entry entry;
+
+	if (job_parse(job->frame.data, job->frame.len, &view) < 0 || !job_view_entry(&view, index, &entry))
+		return;
+	struct report_subject subject = { job->dir, entry.name, job->kind == JOB_LINK ? 0 : entry.size };
+
+	report_outcome(intake->report, &subject, &outcome);
+	intake_settled(intake, job->dir, &entry, OUTCOME_FAILED);
+}
+
+static unsigned redo_batch(struct intake *intake, struct job *job, int in_hand)
+{
+	uint64_t all = job->entries < 64 ? (UINT64_C(1) << job->entries) - 1 : UINT64_MAX;
+	uint64_t rest = all & ~job->settled;
+	unsigned again = 0;
+
+	if (in_hand >= 0 && (rest & UINT64_C(1) << in_hand)) {
+		rest &= ~(UINT64_C(1) << in_hand);
+		if (job->attempts > 0) {
+			give_up_entry(intake, job, (uint32_t)in_hand);
+		} else {
+			struct job *alone = ledger_subset(intake->ledger, job, UINT64_C(1) << in_hand);
+
+			alone->attempts = 1;
+			job->dir->pending++;
+			ledger_queue(intake->ledger, alone);
+			again++;
+		}
+	}
+	if (rest) {
+		struct job *others = ledger_subset(intake->ledger, job, rest);
+
+		others->attempts = 0;
+		job->dir->pending++;
+		ledger_queue(intake->ledger, others);
+		again++;
+	}
+	intake_piece_done(intake, job->dir);
+	ledger_done(intake->ledger, job);
+	return again;
+}
+
+/* A listing or a finish: one attempt more, then a failure of the directory. */
+static unsigned redo_directory(struct intake *intake, struct job *job, bool in_hand)
+{
+	job->attempts += in_hand;
+	if (job->attempts < 2) {
+		ledger_requeue(intake->ledger, job);
+		return 1;
+	}
+	struct outcome outcome = { .status = OUTCOME_FAILED, .stage = STAGE_WORKER_DIED };
+	struct report_subject subject = { job->dir, NULL, 0 };
+
+	if (job->dir)
+		report_outcome(intake->report, &subject, &outcome);
+	if (job->kind == JOB_SCAN)
+		intake_piece_done(intake, job->dir);
+	else if (job->kind == JOB_FINISH)
+		intake_finished(intake, job->dir);
+	ledger_done(intake->ledger, job);
+	return 0;
+}
+
+unsigned recovery_take_back(struct intake *intake, unsigned slot, const struct gauge_snapshot *last)
+{
+	unsigned again = 0;
+	struct job *job;
+
+	while ((job = ledger_oldest(intake->ledger, slot)) != NULL) {
+		bool in_hand = last->job == job->id;
+
+		if (job->entries > 0)
+			again += redo_batch(intake, job, in_hand ? (int)last->index : -1);
+		else
+			again += redo_directory(intake, job, in_hand);
+	}
+	return again;
+}
