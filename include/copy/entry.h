@@ -20,7 +20,15 @@
 #include "copy/data.h"
 #include "copy/metadata.h"
 
-/* A worker's tools, made once. */
+/* What copier->activity is told: enum gauge_activity's values (this layer does not see ipc). */
+enum copy_activity {
+	COPY_ACTIVITY_READ = 2,
+	COPY_ACTIVITY_WRITE = 3,
+	COPY_ACTIVITY_METADATA = 4,
+};
+
+/* A worker's tools, made once (zero what is not named). The process's umask must be 0: the modes
+ * things are made with are chosen here, and never wider than the source's. */
 struct copier {
 	const struct copy_policy *policy;
 	struct data *data;
@@ -30,6 +38,13 @@ struct copier {
 	time_t run_start;      /* CLOCK_REALTIME seconds: what is younger was made while we ran */
 	void (*activity)(int activity, void *arg); /* enum gauge_activity; may be NULL */
 	void *activity_arg;
+	long run_start_ns;     /* nanoseconds part of run_start. With CLOCK_REALTIME_COARSE read after it
+	                        * has ticked once, what was there before the run is never taken for its own */
+	struct {               /* learned from the first file made on a device */
+		dev_t dev;
+		bool known;
+		bool honoured;     /* new files have the owner and mode asked for */
+	} owner;
 };
 
 /* The two directories of a batch, open, with what is known of the destination's. */
@@ -37,6 +52,7 @@ struct place {
 	int src_fd, dst_fd;
 	dev_t dst_dev;
 	gid_t new_gid;         /* group a new file gets here (setgid directory) */
+	bool new_gid_known;    /* false where that depends on how it is mounted */
 	bool made;             /* this run made dst_fd's directory, and no other SOURCE lands in it */
 	bool default_acl;      /* new files inherit an ACL here */
 	bool shared_name;      /* another SOURCE may land here: never overwrite what this run made */
@@ -51,7 +67,21 @@ struct entry {
 	uint64_t dev, ino, size;
 	bool redo;             /* a dead worker may have left something: replace by rename */
 	bool follow;           /* source symlink is to be followed (-L, or -H on an operand) */
+	const char *link_text; /* -s: path of the source as the user knows it; else NULL */
 };
+
+/* True when a new name may be made at once under its own name: in a directory
+ * this run made, where no policy looks at what is there already. */
+bool entry_in_place(const struct copier *copier, const struct place *place, const struct entry *entry);
+
+/* Fills *@ret for a failure. @err is a positive errno. Returns false, for `return entry_fail(…)`. */
+bool entry_fail(struct outcome *ret, enum stage stage, int err);
+
+/* Fills *@ret for an entry that is in its place. Returns true. */
+bool entry_done(struct outcome *ret, enum outcome_status status, enum data_method method, uint64_t bytes);
+
+/* True when @now is the inode the scan saw: the same device, number and type. */
+bool entry_is_same(const struct entry *entry, const struct stat *now);
 
 /* Copies one non-directory. Always fills *@ret. */
 void entry_copy(struct copier *copier, const struct place *place, const struct entry *entry, struct outcome *ret);
@@ -63,7 +93,10 @@ void entry_link(struct copier *copier, const struct place *place, const struct e
                 const char *first_name, struct outcome *ret);
 
 /* Big files in ranges. The temporary file @temp is created 0600 by whichever
- * range comes first; each range writes only its own bytes. */
+ * range comes first; each range writes only its own bytes. What the policy says
+ * of an existing name is asked by every range before its first byte: a range
+ * that comes back SKIPPED, UP_TO_DATE or FAILED speaks for the whole file. A
+ * failed range leaves @temp to be discarded; a failed commit removes it. */
 void entry_range(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,
                  uint64_t offset, uint64_t length, struct outcome *ret);
 void entry_commit(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,

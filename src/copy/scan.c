@@ -1,0 +1,153 @@
+/*
+ * Mechanism: getdents64(2) straight into a 64 KiB buffer; each buffer is cut to
+ * what the slice still wants, put in inode order, looked at with fstatat(2) and
+ * handed on. The cursor is the d_off of the last record taken, in directory
+ * order, which is why cutting comes before sorting: a slice may stop in the
+ * middle of a buffer without losing or repeating a name.
+ *
+ * What lost: readdir(3), whose stream hides where it stands in its own buffer,
+ * so that telldir in one process and seekdir in another is a promise nobody
+ * made; and trusting d_type, since size and link count are wanted anyway.
+ *
+ * Inode order: a directory's names come in hash order on ext4, and its inodes
+ * lie in the order they were made; cold, sorted looks touch each inode-table
+ * block once. Warm, the sort of a buffer costs less than 1 % of its looks.
+ */
+#include "copy/scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* As the kernel writes it (linux/dirent.h has it for the kernel only). */
+struct kernel_dirent {
+	uint64_t d_ino;
+	int64_t d_off;
+	uint16_t d_reclen;
+	uint8_t d_type;
+	char d_name[];
+};
+
+#define BUFFER_SIZE (64u << 10)
+#define RECORD_MIN 24 /* 19 bytes, one of name, its NUL, aligned to 8 */
+
+struct found {
+	uint64_t ino;
+	const char *name;
+};
+
+struct scanner {
+	_Alignas(struct kernel_dirent) char buffer[BUFFER_SIZE];
+	struct found found[BUFFER_SIZE / RECORD_MIN + 1];
+};
+
+int scanner_new(struct scanner **ret_scanner)
+{
+	*ret_scanner = malloc(sizeof **ret_scanner);
+	return *ret_scanner ? 0 : -ENOMEM;
+}
+
+void scanner_free(struct scanner *scanner)
+{
+	free(scanner);
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct found *left = a, *right = b;
+
+	return (left->ino > right->ino) - (left->ino < right->ino);
+}
+
+/* Takes up to @limit names out of the first @len bytes of the buffer. Sets
+ * *@cursor to where the next record starts. */
+static uint32_t take_names(struct scanner *scanner, size_t len, uint32_t limit, uint64_t *cursor)
+{
+	uint32_t n = 0;
+
+	for (size_t at = 0; at < len && n < limit;) {
+		const struct kernel_dirent *d = (const void *)(scanner->buffer + at);
+
+		at += d->d_reclen;
+		*cursor = (uint64_t)d->d_off;
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		scanner->found[n++] = (struct found){ .ino = d->d_ino, .name = d->d_name };
+	}
+	return n;
+}
+
+/* Returns 0, a positive errno for an entry that cannot be looked at, or
+ * -ENOENT for one that is gone. */
+static int look(int dir_fd, const char *name, bool follow, struct stat *st)
+{
+	if (follow && fstatat(dir_fd, name, st, AT_NO_AUTOMOUNT) == 0)
+		return 0;
+	/* A link to nowhere, or to itself, is reported as the link it is. */
+	if (follow && errno != ENOENT && errno != ELOOP)
+		return errno;
+	if (fstatat(dir_fd, name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0)
+		return 0;
+	return errno == ENOENT ? -ENOENT : errno;
+}
+
+static int emit_found(int dir_fd, const struct found *found, bool follow, scan_emit_fn *emit, void *arg)
+{
+	struct scan_entry entry = { .name = found->name };
+	struct stat st;
+	int err = look(dir_fd, found->name, follow, &st);
+
+	/* Gone between the listing and the look: it was not there. */
+	if (err == -ENOENT)
+		return 0;
+	if (err) {
+		entry.err = err;
+	} else {
+		entry.dev = st.st_dev;
+		entry.ino = st.st_ino;
+		entry.size = (uint64_t)st.st_size;
+		entry.blocks = (uint64_t)st.st_blocks;
+		entry.mode = st.st_mode;
+		entry.nlink = (uint32_t)st.st_nlink;
+	}
+	return emit(&entry, arg);
+}
+
+int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t limit, bool follow,
+               scan_emit_fn *emit, void *arg, uint64_t *ret_cursor, bool *ret_last)
+{
+	uint32_t taken = 0;
+
+	*ret_cursor = cursor;
+	*ret_last = false;
+	if (lseek(dir_fd, (off_t)cursor, SEEK_SET) < 0)
+		return -errno;
+	do {
+		long len = syscall(SYS_getdents64, dir_fd, scanner->buffer, (size_t)BUFFER_SIZE);
+		uint32_t n;
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			return -errno;
+		if (len == 0) {
+			*ret_last = true;
+			return 0;
+		}
+		n = take_names(scanner, (size_t)len, limit - taken, ret_cursor);
+		qsort(scanner->found, n, sizeof *scanner->found, by_inode);
+		for (uint32_t i = 0; i < n; i++) {
+			int r = emit_found(dir_fd, &scanner->found[i], follow, emit, arg);
+
+			if (r < 0)
+				return r;
+		}
+		taken += n;
+	} while (taken < limit);
+	return 0;
+}

@@ -1,0 +1,356 @@
+/*
+ * Mechanism: open, check that it is the inode of the scan, make the
+ * destination, let the data ladder fill it, look at the source again, metadata
+ * with the times last, close, and only then the name.
+ *
+ * A small file in a directory this run made gets its name first: O_EXCL makes
+ * it, one write fills it, and its time, set last, says that it is whole. That
+ * saves the rename, which costs 20 to 30 % on small files. Everything else is
+ * filled under a temporary name, 0600, and renamed.
+ *
+ *	source's owner                        worker
+ *	                                      open, fstat (size, mtime, ctime)
+ *	write, truncate
+ *	                                      read
+ *	                                      fstat differs, or the size was not met:
+ *	                                      throw it away, once more, then say so
+ *
+ * What lost: writing over an existing file in place (a reader sees half of
+ * each, a failure leaves neither); reading the file to the end whatever its size
+ * (a file that grows faster than it is read never ends).
+ */
+#include "copy/regular.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "copy/replace.h"
+#include "copy/temp_name.h"
+
+/* One write of the data ladder's buffer: a small file. */
+#define ONE_WRITE (UINT64_C(256) << 10)
+#define TEMP_TRIES 1000
+
+struct attempt {
+	struct copier *copier;
+	const struct place *place;
+	const struct entry *entry;
+	struct outcome *ret;
+	struct stat src;
+	int src_fd;
+	bool lies;     /* its size is not what reading it gives, though nothing changes (/proc, /sys) */
+	bool again;    /* the source changed: worth another attempt */
+};
+
+static void activity(const struct copier *copier, enum copy_activity now)
+{
+	if (copier->activity)
+		copier->activity(now, copier->activity_arg);
+}
+
+static bool contents_of_special(const struct entry *entry)
+{
+	return !S_ISREG(entry->mode);
+}
+
+int regular_open_source(const struct copier *copier, const struct place *place, const struct entry *entry,
+                        struct stat *ret_st, struct outcome *ret)
+{
+	/* O_NONBLOCK: a FIFO put in a file's place must not hold the worker. */
+	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (entry->follow ? 0 : O_NOFOLLOW) |
+	            (contents_of_special(entry) ? 0 : O_NONBLOCK);
+	CLEANUP_FD int fd = -1;
+
+	activity(copier, COPY_ACTIVITY_METADATA);
+	do
+		fd = openat(place->src_fd, entry->src_name, flags);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0) {
+		/* Gone, or a symlink or socket now. */
+		bool changed = errno == ENOENT || errno == ENXIO || (errno == ELOOP && !entry->follow);
+
+		entry_fail(ret, changed ? STAGE_SOURCE_CHANGED : STAGE_OPEN_SOURCE, errno);
+		return -1;
+	}
+	if (fstat(fd, ret_st) < 0) {
+		entry_fail(ret, STAGE_STAT_SOURCE, errno);
+		return -1;
+	}
+	if (!entry_is_same(entry, ret_st)) {
+		entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
+		return -1;
+	}
+	return take_fd(&fd);
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool regular_is_unchanged(int src_fd, const struct stat *before)
+{
+	struct stat now;
+
+	return fstat(src_fd, &now) == 0 && now.st_size == before->st_size &&
+	       same_time(&now.st_mtim, &before->st_mtim) && same_time(&now.st_ctim, &before->st_ctim);
+}
+
+bool regular_close(const struct copier *copier, int fd, struct outcome *ret)
+{
+	int err = 0;
+
+	if (copier->policy->sync == SYNC_FILE) {
+		do
+			err = fsync(fd) < 0 ? errno : 0;
+		while (err == EINTR);
+	}
+	if (err) {
+		close(fd);
+		return entry_fail(ret, STAGE_SYNC, err);
+	}
+	/* EINTR counts as a loss too: Linux has closed it, and nobody says whether it was flushed. */
+	return close(fd) == 0 || entry_fail(ret, STAGE_CLOSE, errno);
+}
+
+/* What a failed data copy says. Finds out whether another attempt can help. */
+static bool data_failed(struct attempt *at, int err, const struct data_result *result)
+{
+	if (err != -ESTALE)
+		return entry_fail(at->ret, result->stage ? result->stage : STAGE_READ_SOURCE, -err);
+	/* Not as long as it said, and yet the same: then its size never meant anything. */
+	at->lies = regular_is_unchanged(at->src_fd, &at->src);
+	at->again = true;
+	return entry_fail(at->ret, STAGE_SOURCE_CHANGED, ESTALE);
+}
+
+static bool copy_data(struct attempt *at, int dst_fd)
+{
+	const struct data_request request = {
+		.src_fd = at->src_fd,
+		.dst_fd = dst_fd,
+		.src_dev = at->src.st_dev,
+		.dst_dev = at->place->dst_dev,
+		.size = (uint64_t)at->src.st_size,
+		.blocks = (uint64_t)at->src.st_blocks,
+		.length = (uint64_t)at->src.st_size,
+		.dst_fresh = true,
+		.unknown_size = at->lies || contents_of_special(at->entry),
+	};
+	struct data_result result;
+	int err;
+
+	activity(at->copier, COPY_ACTIVITY_WRITE);
+	err = data_copy(at->copier->data, &request, &result);
+	activity(at->copier, COPY_ACTIVITY_METADATA);
+	if (err < 0)
+		return data_failed(at, err, &result);
+	entry_done(at->ret, OUTCOME_COPIED, result.method, result.bytes);
+	at->ret->holes = result.holes;
+	if (result.lost_holes)
+		at->ret->lost |= LOSS_BIT(LOSS_HOLES);
+	return true;
+}
+
+/* The source as the metadata of a regular file: under copy_contents the new file is one. */
+static struct stat as_regular(const struct stat *src)
+{
+	struct stat st = *src;
+
+	st.st_mode = (st.st_mode & ~(mode_t)S_IFMT) | S_IFREG;
+	return st;
+}
+
+/* Some file systems give a new file another owner or mode than was asked for
+ * (vfat, a squashing NFS server): the first file on each is looked at. */
+static bool honours_owner(struct copier *copier, const struct place *place, int fd, mode_t mode)
+{
+	struct stat st;
+
+	if (!copier->owner.known || copier->owner.dev != place->dst_dev) {
+		if (fstat(fd, &st) < 0)
+			return false;
+		copier->owner.known = true;
+		copier->owner.dev = place->dst_dev;
+		copier->owner.honoured = st.st_uid == copier->uid && st.st_gid == place->new_gid &&
+		                         (place->default_acl || (st.st_mode & 07777) == mode);
+	}
+	return copier->owner.honoured;
+}
+
+static bool copy_metadata(struct attempt *at, int dst_fd, mode_t mode)
+{
+	const bool honoured = honours_owner(at->copier, at->place, dst_fd, mode);
+	const struct metadata_dest dest = {
+		.dev = at->place->dst_dev,
+		.uid = at->copier->uid,
+		.gid = at->place->new_gid,
+		.mode = mode,
+		.owner_known = honoured && at->place->new_gid_known,
+		.mode_known = honoured && !at->place->default_acl,
+		.may_have_acl = at->place->default_acl,
+		.fresh = true,
+	};
+	struct stat src = as_regular(&at->src);
+	enum stage stage = STAGE_NONE;
+	uint32_t lost = 0;
+	int err = metadata_copy(at->copier->metadata, at->src_fd, &src, dst_fd, &dest, &lost, &stage);
+
+	at->ret->lost |= lost;
+	return err == 0 || entry_fail(at->ret, stage, -err);
+}
+
+/* Fills @dst_fd, which is new, and closes it. @look_again: the source had time to change. */
+static bool fill(struct attempt *at, int dst_fd, mode_t mode, bool look_again)
+{
+	bool ok = at->copier->policy->attributes_only ? entry_done(at->ret, OUTCOME_COPIED, DATA_NONE, 0)
+	                                              : copy_data(at, dst_fd);
+
+	if (ok && look_again && !contents_of_special(at->entry) &&
+	    !regular_is_unchanged(at->src_fd, &at->src)) {
+		at->again = true;
+		ok = entry_fail(at->ret, STAGE_SOURCE_CHANGED, ESTALE);
+	}
+	ok = ok && copy_metadata(at, dst_fd, mode);
+	if (!ok) {
+		close(dst_fd);
+		return false;
+	}
+	return regular_close(at->copier, dst_fd, at->ret);
+}
+
+static int create(int dir_fd, const char *name, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+/* One write is enough for it, or none. */
+static bool is_small(const struct attempt *at)
+{
+	uint64_t size = (uint64_t)at->src.st_size;
+	enum sparse_mode sparse = at->copier->policy->sparse;
+
+	return S_ISREG(at->src.st_mode) && !at->lies && size < ONE_WRITE && sparse != SPARSE_ALWAYS &&
+	       ((uint64_t)at->src.st_blocks * 512 >= size || sparse == SPARSE_NEVER);
+}
+
+static bool copy_in_place(struct attempt *at)
+{
+	struct copier *copier = at->copier;
+	const struct place *place = at->place;
+	mode_t mode = metadata_create_mode(copier->metadata, &at->src, copier->uid, place->new_gid,
+	                                   place->default_acl);
+	int fd = create(place->dst_fd, at->entry->dst_name, mode);
+
+	/* The directory is ours and new: another name of the source fell on this
+	 * one (no case there), or somebody put it there. */
+	if (fd < 0)
+		return entry_fail(at->ret, errno == EEXIST ? STAGE_JUST_CREATED : STAGE_CREATE, errno);
+	if (fill(at, fd, mode, false))
+		return true;
+	unlinkat(place->dst_fd, at->entry->dst_name, 0);
+	return false;
+}
+
+static bool copy_by_rename(struct attempt *at, struct existing *existing)
+{
+	const struct place *place = at->place;
+	char temp[TEMP_NAME_SIZE];
+	int fd = -1;
+
+	for (int tries = 0; fd < 0 && tries < TEMP_TRIES; tries++) {
+		temp_name_next(temp);
+		fd = create(place->dst_fd, temp, 0600);
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
+	if (fd < 0)
+		return entry_fail(at->ret, STAGE_CREATE, errno);
+	if (!fill(at, fd, 0600, true)) {
+		unlinkat(place->dst_fd, temp, 0);
+		return false;
+	}
+	return replace_publish(at->copier, place, at->entry, &at->src, existing, temp, at->ret);
+}
+
+/* --attributes-only on a file that is there: its contents stay. */
+static bool dress_existing(struct attempt *at, const struct existing *existing)
+{
+	struct metadata_dest dest = { .may_have_acl = true };
+	enum stage stage = STAGE_NONE;
+	uint32_t lost = 0;
+	struct stat st, src = as_regular(&at->src);
+	const int how = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	CLEANUP_FD int fd = openat(at->place->dst_fd, at->entry->dst_name, O_RDONLY | how);
+	int err;
+
+	if (fd < 0 && errno == EACCES)
+		fd = openat(at->place->dst_fd, at->entry->dst_name, O_WRONLY | how);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return entry_fail(at->ret, STAGE_OPEN_DEST, errno);
+	if (!S_ISREG(st.st_mode) || st.st_dev != existing->st.st_dev || st.st_ino != existing->st.st_ino)
+		return entry_fail(at->ret, STAGE_OPEN_DEST, ESTALE);
+	dest.dev = st.st_dev;
+	dest.uid = st.st_uid;
+	dest.gid = st.st_gid;
+	dest.mode = st.st_mode & 07777;
+	dest.owner_known = dest.mode_known = true;
+	err = metadata_copy(at->copier->metadata, at->src_fd, &src, fd, &dest, &lost, &stage);
+	if (err < 0)
+		return entry_fail(at->ret, stage, -err);
+	entry_done(at->ret, OUTCOME_COPIED, DATA_NONE, 0);
+	at->ret->lost = lost;
+	return true;
+}
+
+/* Asks the policy before the source is opened, where it may well say no: a
+ * second run over a finished tree costs two looks a file. */
+static bool refused_early(struct attempt *at, struct existing *existing)
+{
+	if (at->copier->policy->update == UPDATE_ALL)
+		return false;
+	if (fstatat(at->place->src_fd, at->entry->src_name, &at->src, at->entry->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
+		return !entry_fail(at->ret, errno == ENOENT ? STAGE_SOURCE_CHANGED : STAGE_STAT_SOURCE, errno);
+	return !existing_decide(at->copier, at->place, at->entry, &at->src, existing, at->ret);
+}
+
+static bool attempt(struct attempt *at)
+{
+	struct existing existing = { 0 };
+	CLEANUP_FD int src_fd = -1;
+
+	at->again = false;
+	if (refused_early(at, &existing))
+		return false;
+	src_fd = regular_open_source(at->copier, at->place, at->entry, &at->src, at->ret);
+	if (src_fd < 0) {
+		at->again = at->ret->stage == STAGE_SOURCE_CHANGED;
+		return false;
+	}
+	at->src_fd = src_fd;
+	if (entry_in_place(at->copier, at->place, at->entry) && is_small(at))
+		return copy_in_place(at);
+	if (at->copier->policy->update == UPDATE_ALL &&
+	    !existing_decide(at->copier, at->place, at->entry, &at->src, &existing, at->ret))
+		return false;
+	if (at->copier->policy->attributes_only && existing.present && S_ISREG(existing.st.st_mode) &&
+	    at->copier->policy->backup == BACKUP_NONE && !at->copier->policy->remove_destination)
+		return dress_existing(at, &existing);
+	return copy_by_rename(at, &existing);
+}
+
+void regular_copy(struct copier *copier, const struct place *place, const struct entry *entry, struct outcome *ret)
+{
+	struct attempt at = { .copier = copier, .place = place, .entry = entry, .ret = ret };
+
+	if (!attempt(&at) && at.again)
+		attempt(&at);
+}
