@@ -237,6 +237,11 @@ int completion_queue_fd(const struct completion_queue *queue)
 	return queue->wait_fd;
 }
 
+int completion_queue_ring_fd(const struct completion_queue *queue)
+{
+	return queue->ring_fd;
+}
+
 void completion_queue_disarm(struct completion_queue *queue)
 {
 	uint8_t rings[512];

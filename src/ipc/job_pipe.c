@@ -97,6 +97,11 @@ int job_pipe_fd(const struct job_pipe *pipe)
 	return pipe->read_fd >= 0 ? pipe->read_fd : pipe->write_fd;
 }
 
+int job_pipe_reader_fd(const struct job_pipe *pipe)
+{
+	return pipe->read_fd;
+}
+
 /* Writes what the pipe takes now. Returns the bytes taken or -EPIPE. */
 static ssize_t write_some(int fd, const uint8_t *bytes, size_t len)
 {

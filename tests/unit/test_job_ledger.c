@@ -1,0 +1,207 @@
+/* A job is in one state; queues keep their order; a dead worker's jobs come back. */
+#include "master/job_ledger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct fixture {
+	struct job_ledger *ledger;
+	struct dir_node *dir;
+};
+
+static int set_up(void **state)
+{
+	static struct fixture fixture;
+
+	fixture.ledger = ledger_new(3);
+	fixture.dir = dir_node_new(NULL, 0, "");
+	fixture.dir->is_root = true;
+	*state = &fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	ledger_free(f->ledger);
+	assert_int_equal(f->dir->refs, 1);
+	dir_node_unref(f->dir);
+	return 0;
+}
+
+static struct job *make(struct fixture *f, enum job_class class, unsigned entries, uint64_t size)
+{
+	struct job_view view = {
+		.kind = class == CLASS_SCAN ? JOB_SCAN : JOB_COPY, .dir = "some/dir", .target = "", .dir_id = 9,
+	};
+	struct job *job = ledger_job(f->ledger, class, &view, f->dir);
+
+	for (unsigned i = 0; i < entries; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "n%u", i);
+		struct job_entry entry = { .name = name, .name_len = (uint16_t)strlen(name), .mode = 0100644, .size = size };
+
+		ledger_add(job, &entry);
+	}
+	return job;
+}
+
+static void copies_first_in_first_out_scans_last_in_first_out(void **state)
+{
+	struct fixture *f = *state;
+	struct job *copy1 = make(f, CLASS_COPY, 2, 1), *copy2 = make(f, CLASS_COPY, 1, 1);
+	struct job *scan1 = make(f, CLASS_SCAN, 0, 0), *scan2 = make(f, CLASS_SCAN, 0, 0);
+
+	ledger_queue(f->ledger, copy1);
+	ledger_queue(f->ledger, copy2);
+	ledger_queue(f->ledger, scan1);
+	ledger_queue(f->ledger, scan2);
+	assert_ptr_equal(ledger_peek(f->ledger, CLASS_COPY), copy1);
+	assert_ptr_equal(ledger_peek(f->ledger, CLASS_SCAN), scan2);
+	assert_int_equal(ledger_queued_entries(f->ledger), 3);
+	ledger_sent(f->ledger, copy1, 0, 1);
+	assert_ptr_equal(ledger_peek(f->ledger, CLASS_COPY), copy2);
+	assert_int_equal(ledger_queued_entries(f->ledger), 1);
+}
+
+static void biggest_first(void **state)
+{
+	struct fixture *f = *state;
+	static const uint64_t size[] = { 5, 80, 3, 80, 41, 1000, 7 };
+	uint64_t last = UINT64_MAX;
+
+	for (size_t i = 0; i < 7; i++)
+		ledger_queue(f->ledger, make(f, CLASS_BIG, 1, size[i]));
+	for (size_t i = 0; i < 7; i++) {
+		struct job *job = ledger_peek(f->ledger, CLASS_BIG);
+
+		assert_true(job->bytes <= last);
+		last = job->bytes;
+		ledger_sent(f->ledger, job, 0, 0);
+	}
+	assert_null(ledger_peek(f->ledger, CLASS_BIG));
+	assert_int_equal(ledger_outstanding(f->ledger, 0), 7);
+	assert_int_equal(ledger_outstanding_bytes(f->ledger, 0), 1216);
+}
+
+static void prefers_who_has_the_directory_open(void **state)
+{
+	struct fixture *f = *state;
+	struct dir_node *other = dir_node_new(f->dir, 0, "other");
+	struct job *first = make(f, CLASS_COPY, 1, 1);
+	struct job_view view = { .kind = JOB_COPY, .dir = "other", .target = "" };
+	struct job *near = ledger_job(f->ledger, CLASS_COPY, &view, other);
+
+	other->scanned_by = 2;
+	ledger_queue(f->ledger, first);
+	ledger_queue(f->ledger, near);
+	assert_ptr_equal(ledger_peek_near(f->ledger, CLASS_COPY, 2), near);
+	assert_ptr_equal(ledger_peek_near(f->ledger, CLASS_COPY, 1), first);
+	dir_node_unref(other);
+}
+
+static void found_only_where_it_was_sent(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = make(f, CLASS_COPY, 1, 1);
+	uint64_t id = job->id;
+
+	ledger_queue(f->ledger, job);
+	assert_null(ledger_find(f->ledger, 1, id));
+	ledger_sent(f->ledger, job, 1, 0);
+	assert_ptr_equal(ledger_find(f->ledger, 1, id), job);
+	assert_null(ledger_find(f->ledger, 0, id));
+	assert_false(ledger_empty(f->ledger));
+	ledger_done(f->ledger, job);
+	assert_null(ledger_find(f->ledger, 1, id));
+	assert_true(ledger_empty(f->ledger));
+}
+
+static void requeued_under_a_new_number_as_a_redo(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = make(f, CLASS_COPY, 2, 1), *later = make(f, CLASS_COPY, 1, 1);
+	uint64_t id = job->id;
+	struct job_view view;
+
+	ledger_queue(f->ledger, job);
+	ledger_queue(f->ledger, later);
+	ledger_sent(f->ledger, job, 1, 0);
+	ledger_requeue(f->ledger, job);
+	assert_ptr_equal(ledger_peek(f->ledger, CLASS_COPY), job);
+	assert_true(job->id > id);
+	assert_null(ledger_oldest(f->ledger, 1));
+	assert_int_equal(job_parse(job->frame.data, job->frame.len, &view), 0);
+	assert_int_equal(view.id, job->id);
+	assert_true(view.flags & JOB_REDO);
+	assert_int_equal(view.count, 2);
+}
+
+static void subset_has_the_chosen_entries(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = make(f, CLASS_COPY, 5, 10), *subset;
+	struct job_view view;
+	struct job_entry entry;
+
+	subset = ledger_subset(f->ledger, job, 1u << 1 | 1u << 4);
+	assert_int_equal(subset->entries, 2);
+	assert_int_equal(subset->bytes, 20);
+	assert_int_equal(job_parse(subset->frame.data, subset->frame.len, &view), 0);
+	assert_string_equal(view.dir, "some/dir");
+	assert_int_equal(view.dir_id, 9);
+	assert_true(view.flags & JOB_REDO);
+	assert_true(job_view_next(&view, &entry));
+	assert_string_equal(entry.name, "n1");
+	assert_true(job_view_next(&view, &entry));
+	assert_string_equal(entry.name, "n4");
+	assert_false(job_view_next(&view, &entry));
+	ledger_queue(f->ledger, job);
+	ledger_queue(f->ledger, subset);
+}
+
+static void count_job(struct job *job, void *arg)
+{
+	*(unsigned *)arg += job->entries;
+}
+
+static void queued_jobs_can_be_dropped(void **state)
+{
+	struct fixture *f = *state;
+	struct job *sent = make(f, CLASS_COPY, 1, 1);
+	unsigned dropped = 0;
+
+	ledger_queue(f->ledger, sent);
+	ledger_sent(f->ledger, sent, 0, 0);
+	ledger_queue(f->ledger, make(f, CLASS_COPY, 3, 1));
+	ledger_queue(f->ledger, make(f, CLASS_BIG, 1, 1));
+	ledger_queue(f->ledger, make(f, CLASS_BIG, 1, 2));
+	ledger_drop_queued(f->ledger, count_job, &dropped);
+	assert_int_equal(dropped, 5);
+	assert_int_equal(ledger_queued_entries(f->ledger), 0);
+	assert_false(ledger_empty(f->ledger)); /* the sent one is still out */
+}
+
+#define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LEDGER_TEST(copies_first_in_first_out_scans_last_in_first_out),
+		LEDGER_TEST(biggest_first),
+		LEDGER_TEST(prefers_who_has_the_directory_open),
+		LEDGER_TEST(found_only_where_it_was_sent),
+		LEDGER_TEST(requeued_under_a_new_number_as_a_redo),
+		LEDGER_TEST(subset_has_the_chosen_entries),
+		LEDGER_TEST(queued_jobs_can_be_dropped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
