@@ -40,11 +40,6 @@ struct copier {
 	void *activity_arg;
 	long run_start_ns;     /* nanoseconds part of run_start. With CLOCK_REALTIME_COARSE read after it
 	                        * has ticked once, what was there before the run is never taken for its own */
-	struct {               /* learned from the first file made on a device */
-		dev_t dev;
-		bool known;
-		bool honoured;     /* new files have the owner and mode asked for */
-	} owner;
 };
 
 /* The two directories of a batch, open, with what is known of the destination's. */

@@ -132,7 +132,8 @@ static int open_existing(const struct copier *copier, int parent_fd, const char 
 	if (st.st_dev == src->st_dev && st.st_ino == src->st_ino)
 		return fail(ret, STAGE_SAME_FILE, EEXIST);
 	*ret_made = is_dead_workers(copier, parent_fd, name, fd, &st);
-	if (*ret_made && metadata_has_default_acl(copier->metadata, fd))
+	if (*ret_made && (copier->policy->preserve & PRESERVE_MODE) &&
+	    metadata_has_default_acl(copier->metadata, fd))
 		metadata_strip_inherited(copier->metadata, fd);
 	return take_fd(&fd);
 }
@@ -146,27 +147,48 @@ static bool is_ours(const struct copier *copier, int parent_fd, int fd)
 	       (st.st_uid == copier->uid || (fstat(parent_fd, &parent) == 0 && st.st_uid == parent.st_uid));
 }
 
-int directory_make(struct copier *copier, int parent_fd, const char *name, const struct stat *src, bool *ret_made,
-                   struct outcome *ret)
+/* Makes the directory with @mode and opens it. Returns -EEXIST when the name is taken, else a
+ * descriptor, or -1 with *@ret filled. */
+static int make_new(const struct copier *copier, int parent_fd, const char *name, mode_t mode, struct outcome *ret)
 {
 	CLEANUP_FD int fd = -1;
 
-	*ret_made = false;
-	entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
-	if (mkdirat(parent_fd, name, 0700) < 0) {
-		if (errno != EEXIST)
-			return fail(ret, STAGE_MAKE_DIRECTORY, errno);
-		return open_existing(copier, parent_fd, name, src, ret_made, ret);
+	if (mkdirat(parent_fd, name, mode) < 0) {
+		if (errno == EEXIST)
+			return -EEXIST;
+		return fail(ret, STAGE_MAKE_DIRECTORY, errno);
 	}
 	fd = open_directory(parent_fd, name, O_RDONLY | O_NOFOLLOW);
 	if (fd < 0)
 		return fail(ret, STAGE_OPEN_DEST, errno);
 	if (!is_ours(copier, parent_fd, fd))
 		return fail(ret, STAGE_OPEN_DEST, ESTALE);
-	if (metadata_has_default_acl(copier->metadata, fd))
-		metadata_strip_inherited(copier->metadata, fd);
-	*ret_made = true;
 	return take_fd(&fd);
+}
+
+int directory_make(struct copier *copier, int parent_fd, const char *name, const struct stat *src, bool *ret_made,
+                   struct outcome *ret)
+{
+	int fd;
+
+	*ret_made = false;
+	entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
+	fd = make_new(copier, parent_fd, name, 0700, ret);
+	if (fd == -EEXIST)
+		return open_existing(copier, parent_fd, name, src, ret_made, ret);
+	if (fd >= 0 && metadata_has_default_acl(copier->metadata, fd)) {
+		if (copier->policy->preserve & PRESERVE_MODE) {
+			metadata_strip_inherited(copier->metadata, fd);
+		} else {
+			/* It keeps what it inherits, and what that leaves of the
+			 * source's mode shows only in one made with it. */
+			close_fd(fd);
+			unlinkat(parent_fd, name, AT_REMOVEDIR);
+			fd = make_new(copier, parent_fd, name, (src->st_mode & 0777) | 0700, ret);
+		}
+	}
+	*ret_made = fd >= 0;
+	return fd == -EEXIST ? fail(ret, STAGE_MAKE_DIRECTORY, EEXIST) : fd;
 }
 
 void directory_sweep(int dst_fd)
@@ -207,8 +229,10 @@ void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, 
 	dest.gid = dst.st_gid;
 	dest.mode = dst.st_mode & 07777;
 	dest.owner_known = dest.mode_known = true;
+	/* Taken off when it was made, unless the mode is not preserved. */
 	if (made)
-		dest.may_have_acl = false; /* taken off when it was made */
+		dest.may_have_acl = !(copier->policy->preserve & PRESERVE_MODE) &&
+		                    metadata_has_default_acl(copier->metadata, dst_fd);
 	err = metadata_copy(copier->metadata, src_fd, &src, dst_fd, &dest, &lost, &stage);
 	if (err < 0) {
 		entry_fail(ret, stage, -err);

@@ -164,33 +164,15 @@ static struct stat as_regular(const struct stat *src)
 	return st;
 }
 
-/* Some file systems give a new file another owner or mode than was asked for
- * (vfat, a squashing NFS server): the first file on each is looked at. */
-static bool honours_owner(struct copier *copier, const struct place *place, int fd, mode_t mode)
-{
-	struct stat st;
-
-	if (!copier->owner.known || copier->owner.dev != place->dst_dev) {
-		if (fstat(fd, &st) < 0)
-			return false;
-		copier->owner.known = true;
-		copier->owner.dev = place->dst_dev;
-		copier->owner.honoured = st.st_uid == copier->uid && st.st_gid == place->new_gid &&
-		                         (place->default_acl || (st.st_mode & 07777) == mode);
-	}
-	return copier->owner.honoured;
-}
-
 static bool copy_metadata(struct attempt *at, int dst_fd, mode_t mode)
 {
-	const bool honoured = honours_owner(at->copier, at->place, dst_fd, mode);
 	const struct metadata_dest dest = {
 		.dev = at->place->dst_dev,
 		.uid = at->copier->uid,
 		.gid = at->place->new_gid,
 		.mode = mode,
-		.owner_known = honoured && at->place->new_gid_known,
-		.mode_known = honoured && !at->place->default_acl,
+		.owner_known = at->place->new_gid_known,
+		.mode_known = !at->place->default_acl,
 		.may_have_acl = at->place->default_acl,
 		.fresh = true,
 	};
@@ -242,13 +224,22 @@ static bool is_small(const struct attempt *at)
 	       ((uint64_t)at->src.st_blocks * 512 >= size || sparse == SPARSE_NEVER);
 }
 
+static mode_t create_mode(const struct attempt *at)
+{
+	return metadata_create_mode(at->copier->metadata, &at->src, at->copier->uid, at->place->new_gid,
+	                            at->place->default_acl);
+}
+
 static bool copy_in_place(struct attempt *at)
 {
 	struct copier *copier = at->copier;
 	const struct place *place = at->place;
-	mode_t mode = metadata_create_mode(copier->metadata, &at->src, copier->uid, place->new_gid,
-	                                   place->default_acl);
-	int fd = create(place->dst_fd, at->entry->dst_name, mode);
+	mode_t mode;
+	int fd;
+
+	metadata_look(copier->metadata, at->src_fd, &at->src);
+	mode = create_mode(at);
+	fd = create(place->dst_fd, at->entry->dst_name, mode);
 
 	/* The directory is ours and new: another name of the source fell on this
 	 * one (no case there), or somebody put it there. */
@@ -264,17 +255,21 @@ static bool copy_by_rename(struct attempt *at, struct existing *existing)
 {
 	const struct place *place = at->place;
 	char temp[TEMP_NAME_SIZE];
+	mode_t mode = 0600;
 	int fd = -1;
 
+	/* What an inherited ACL leaves of the mode shows only in a file made with it. */
+	if (place->default_acl && !(at->copier->policy->preserve & PRESERVE_MODE))
+		mode = create_mode(at);
 	for (int tries = 0; fd < 0 && tries < TEMP_TRIES; tries++) {
 		temp_name_next(temp);
-		fd = create(place->dst_fd, temp, 0600);
+		fd = create(place->dst_fd, temp, mode);
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
 	if (fd < 0)
 		return entry_fail(at->ret, STAGE_CREATE, errno);
-	if (!fill(at, fd, 0600, true)) {
+	if (!fill(at, fd, mode, true)) {
 		unlinkat(place->dst_fd, temp, 0);
 		return false;
 	}
