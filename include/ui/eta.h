@@ -19,20 +19,25 @@ struct eta_moments {
 	double files2, files_bytes, bytes2;
 };
 
+/* What went by in a fading window. */
+struct eta_sums {
+	double seconds, files, bytes;
+};
+
 struct eta {
 	struct eta_moments moments;     /* of the speeds per interval: tells the ratio */
-	double recent_s;                /* time, files and bytes of the recent window: tells the speed */
-	double recent_files, recent_bytes;
-	double recent_skipped_files, recent_skipped_bytes;
-	double open_s, open_files, open_bytes; /* the interval being filled */
+	double ratio;                   /* what a file is worth, in bytes */
+	struct eta_sums recent;         /* tells the speed */
+	struct eta_sums latest;         /* a few seconds: tells when the speed has changed */
+	struct eta_sums open;           /* the interval being filled */
+	double copied_entries, skipped_entries, seen_entries;
 	double seen_s;                  /* time taken in since the start */
-	double posterior[ETA_RATIOS];   /* how likely each ratio is; sums to 1 */
 };
 
 /* Work of one stretch of time. */
 struct eta_work {
 	double files, bytes;                 /* copied */
-	double skipped_files, skipped_bytes; /* found to need no copy */
+	double skipped_files; /* found to need no copy */
 };
 
 void eta_init(struct eta *eta);

@@ -146,7 +146,7 @@ static void add_amounts(struct fields *fields, const struct progress_view *view)
 	char bytes[64], done[HUMAN_SIZE], total[HUMAN_SIZE];
 
 	write_bytes_of(bytes, sizeof(bytes), s->bytes_done, s->bytes_total, more);
-	add_field(fields, 3, 13, "%s", bytes);
+	add_field(fields, 3, 16, "%s", bytes);
 	human_count(total, s->files_total);
 	add_field(fields, 5, 2 * (unsigned)strlen(total) + 7, "%s/%s%s files", human_count(done, s->files_done),
 		  total, more);
@@ -205,7 +205,7 @@ static void collect_fields(struct fields *fields, const struct progress_view *vi
 		add_flush(fields, view);
 	} else {
 		add_amounts(fields, view);
-		if (!view->sample.paused)
+		if (!view->sample.paused && !view->stalled)
 			add_rates(fields, view);
 	}
 	add_when(fields, view);

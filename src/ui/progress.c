@@ -30,6 +30,8 @@
 #define RATE_WINDOW_S 4.0
 #define BEFORE_END 0.999      /* the fullest bar before progress_finish() */
 #define FLUSH_WINDOW_S 5.0
+#define SHARE_TOLD 0.1        /* with less of the entries really copied there is no telling */
+#define SHARE_BAR 0.25
 #define STUCK_NS (10 * NS_PER_S)
 
 /* What a worker was last seen at, to tell a slow file from a stuck one. */
@@ -183,7 +185,7 @@ static void update_fraction(struct progress *progress, const struct eta_work *wo
 {
 	struct progress_view *view = &progress->view;
 	const struct progress_sample *s = &view->sample;
-	double share = eta_copied_share(&progress->eta);
+	double share = fmax(eta_copied_share(&progress->eta), SHARE_BAR);
 	double rest, step;
 
 	if (s->phase == PHASE_SCAN)
@@ -218,7 +220,7 @@ static double estimate(struct progress *progress, double seconds, const struct p
 				       grown(before->dirty_bytes, s->dirty_bytes) / seconds * (1 - keep);
 		return progress->flush_rate > 0 ? (double)s->dirty_bytes / progress->flush_rate : -1;
 	}
-	if (s->phase != PHASE_COPY || share <= 0)
+	if (s->phase != PHASE_COPY || share < SHARE_TOLD)
 		return -1;
 	return eta_seconds(&progress->eta, share * (double)minus(s->files_total, s->files_done),
 			   share * (double)minus(s->bytes_total, s->bytes_done));
@@ -300,7 +302,6 @@ void progress_update(struct progress *progress, const struct progress_sample *sa
 		.files = grown(sample->files_done, before.files_done),
 		.bytes = grown(sample->bytes_done, before.bytes_done),
 		.skipped_files = grown(sample->files_skipped, before.files_skipped),
-		.skipped_bytes = grown(sample->bytes_skipped, before.bytes_skipped),
 	};
 	double seconds;
 
@@ -312,7 +313,6 @@ void progress_update(struct progress *progress, const struct progress_sample *sa
 	progress->pending.files += work.files;
 	progress->pending.bytes += work.bytes;
 	progress->pending.skipped_files += work.skipped_files;
-	progress->pending.skipped_bytes += work.skipped_bytes;
 	if (sample->paused) { /* what still lands has taken no time of ours */
 		progress->idle_ns = 0;
 		progress->pending = (struct eta_work){0};
