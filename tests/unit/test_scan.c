@@ -1,0 +1,306 @@
+/* scan: each name once, whatever the slices; a cursor that another process can use; errors are errors. */
+#include "copy_fixture.h"
+
+#include <sys/wait.h>
+
+#include "copy/scan.h"
+
+#define MANY 20000
+
+struct seen {
+	unsigned *count;   /* per numbered name */
+	unsigned names;
+	unsigned slices;
+	uint64_t last_ino;
+	struct scan_entry entry; /* the last one */
+	char name[256];
+	int stop_after;    /* names; then -ECANCELED */
+	int (*on_emit)(const struct scan_entry *entry);
+};
+
+static int note(const struct scan_entry *entry, void *arg)
+{
+	struct seen *seen = arg;
+	unsigned long number;
+
+	if (seen->stop_after && --seen->stop_after == 0)
+		return -ECANCELED;
+	seen->names++;
+	seen->entry = *entry;
+	snprintf(seen->name, sizeof seen->name, "%s", entry->name);
+	if (seen->count && sscanf(entry->name, "f%lu", &number) == 1 && number < MANY)
+		seen->count[number]++;
+	return seen->on_emit ? seen->on_emit(entry) : 0;
+}
+
+static int scan_all(int fd, uint32_t limit, bool follow, struct seen *seen)
+{
+	struct scanner *scanner;
+	uint64_t cursor = 0;
+	bool last = false;
+	int r = 0;
+
+	assert_int_equal(scanner_new(&scanner), 0);
+	while (r == 0 && !last) {
+		unsigned before = seen->names;
+
+		r = scan_slice(scanner, fd, cursor, limit, follow, note, seen, &cursor, &last);
+		assert_true(seen->names - before <= limit);
+		seen->slices++;
+	}
+	scanner_free(scanner);
+	return r;
+}
+
+static int many_setup(void **state)
+{
+	struct fixture *f;
+
+	fixture_setup(state);
+	f = *state;
+	for (int i = 0; i < MANY; i++) {
+		char name[300];
+		int fd;
+
+		/* Lengths differ, so that records end anywhere in a buffer. */
+		snprintf(name, sizeof name, "f%05d%.*s", i, i % 180,
+		         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+		fd = openat(f->place.src_fd, name, O_WRONLY | O_CREAT, 0644);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	return 0;
+}
+
+static void check_slices(struct fixture *f, uint32_t limit)
+{
+	struct seen seen = { .count = calloc(MANY, sizeof *seen.count) };
+
+	assert_int_equal(scan_all(f->place.src_fd, limit, false, &seen), 0);
+	assert_int_equal(seen.names, MANY);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(seen.count[i], 1);
+	assert_true(seen.slices >= MANY / limit);
+	free(seen.count);
+}
+
+static void loses_and_repeats_nothing_in_slices(void **state)
+{
+	check_slices(*state, 7);
+	check_slices(*state, 1000);
+	check_slices(*state, 4096);
+	check_slices(*state, UINT32_MAX);
+}
+
+/* Each slice in a process, and on an open directory, of its own. */
+static void a_cursor_holds_in_another_process(void **state)
+{
+	unsigned total = 0;
+	uint64_t cursor = 0;
+	bool last = false;
+
+	(void)state;
+	while (!last) {
+		struct {
+			uint64_t cursor;
+			unsigned names;
+			bool last;
+		} answer = { 0 };
+		int pipe_fd[2], status;
+		pid_t pid;
+
+		assert_int_equal(pipe(pipe_fd), 0);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			struct seen seen = { 0 };
+			struct scanner *scanner = NULL;
+			int fd = open("s", O_RDONLY | O_DIRECTORY);
+
+			if (scanner_new(&scanner) < 0 ||
+			    scan_slice(scanner, fd, cursor, 3001, false, note, &seen, &answer.cursor, &answer.last) < 0)
+				_exit(1);
+			answer.names = seen.names;
+			_exit(write(pipe_fd[1], &answer, sizeof answer) == sizeof answer ? 0 : 1);
+		}
+		assert_int_equal(read(pipe_fd[0], &answer, sizeof answer), sizeof answer);
+		close(pipe_fd[0]);
+		close(pipe_fd[1]);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		total += answer.names;
+		cursor = answer.cursor;
+		last = answer.last;
+	}
+	assert_int_equal(total, MANY);
+}
+
+static void an_emit_that_stops_is_obeyed(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .stop_after = 100 };
+
+	assert_int_equal(scan_all(f->place.src_fd, 1000, false, &seen), -ECANCELED);
+	assert_int_equal(seen.names, 99);
+}
+
+static void says_what_stat_says(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { 0 };
+	struct stat st;
+
+	put("s/file", "hello");
+	assert_int_equal(link("s/file", "other"), 0);
+	st = look("s/file");
+	assert_int_equal(scan_all(f->place.src_fd, 100, false, &seen), 0);
+	assert_int_equal(seen.names, 1);
+	assert_string_equal(seen.name, "file");
+	assert_int_equal(seen.entry.err, 0);
+	assert_int_equal(seen.entry.ino, st.st_ino);
+	assert_int_equal(seen.entry.dev, st.st_dev);
+	assert_int_equal(seen.entry.size, 5);
+	assert_int_equal(seen.entry.blocks, st.st_blocks);
+	assert_int_equal(seen.entry.mode, st.st_mode);
+	assert_int_equal(seen.entry.nlink, 2);
+}
+
+static void an_empty_directory_is_one_empty_slice(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { 0 };
+
+	assert_int_equal(scan_all(f->place.src_fd, 10, false, &seen), 0);
+	assert_int_equal(seen.names, 0);
+	assert_int_equal(seen.slices, 1);
+}
+
+static void a_link_is_followed_only_when_asked_and_only_to_something(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { 0 };
+
+	put("target", "12345");
+	assert_int_equal(symlink("../target", "s/l"), 0);
+	assert_int_equal(scan_all(f->place.src_fd, 10, false, &seen), 0);
+	assert_true(S_ISLNK(seen.entry.mode));
+	assert_int_equal(scan_all(f->place.src_fd, 10, true, &seen), 0);
+	assert_true(S_ISREG(seen.entry.mode));
+	assert_int_equal(seen.entry.size, 5);
+	assert_int_equal(unlink("target"), 0);
+	assert_int_equal(scan_all(f->place.src_fd, 10, true, &seen), 0);
+	assert_int_equal(seen.names, 3);
+	assert_int_equal(seen.entry.err, 0);
+	assert_true(S_ISLNK(seen.entry.mode));
+	assert_int_equal(unlink("s/l"), 0);
+	assert_int_equal(symlink("l", "s/l"), 0);
+	assert_int_equal(scan_all(f->place.src_fd, 10, true, &seen), 0);
+	assert_int_equal(seen.names, 4);
+	assert_true(S_ISLNK(seen.entry.mode));
+}
+
+static void any_name_is_listed_as_it_is(void **state)
+{
+	static const char *const odd[] = { "a\nb", "\x01\xff", " ", "-", "...", ".hidden", "\\", ".pcopy-00000000-1-1-1-1" };
+	struct fixture *f = *state;
+	struct seen seen = { 0 };
+	char longest[256];
+
+	memset(longest, 'x', 255);
+	longest[255] = '\0';
+	assert_int_equal(mkdirat(f->place.src_fd, longest, 0755), 0);
+	assert_int_equal(scan_all(f->place.src_fd, 10, false, &seen), 0);
+	assert_string_equal(seen.name, longest);
+	assert_int_equal(unlinkat(f->place.src_fd, longest, AT_REMOVEDIR), 0);
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		assert_int_equal(mkdirat(f->place.src_fd, odd[i], 0755), 0);
+		seen.names = 0;
+		assert_int_equal(scan_all(f->place.src_fd, 10, false, &seen), 0);
+		assert_int_equal(seen.names, 1);
+		assert_string_equal(seen.name, odd[i]);
+		assert_int_equal(unlinkat(f->place.src_fd, odd[i], AT_REMOVEDIR), 0);
+	}
+}
+
+/* Whichever comes first removes the other. */
+static int remove_other(const struct scan_entry *entry)
+{
+	return unlink(strcmp(entry->name, "one") == 0 ? "s/two" : "s/one");
+}
+
+static void a_name_that_vanished_before_the_look_was_not_there(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .on_emit = remove_other };
+
+	put("s/one", "");
+	put("s/two", "");
+	assert_int_equal(scan_all(f->place.src_fd, 10, false, &seen), 0);
+	assert_int_equal(seen.names, 1);
+}
+
+/* Listing needs r, looking needs x. */
+static void what_cannot_be_looked_at_is_named(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { 0 };
+	int fd;
+
+	if (geteuid() != 0)
+		skip();
+	put("s/file", "");
+	assert_int_equal(chmod("s", 0444), 0);
+	assert_int_equal(seteuid(65534), 0);
+	fd = open("s", O_RDONLY | O_DIRECTORY);
+	assert_true(fd >= 0);
+	assert_int_equal(scan_all(fd, 10, false, &seen), 0);
+	assert_int_equal(seteuid(0), 0);
+	close(fd);
+	assert_int_equal(seen.names, 1);
+	assert_string_equal(seen.name, "file");
+	assert_int_equal(seen.entry.err, EACCES);
+	(void)f;
+}
+
+static void a_failed_listing_is_an_error(void **state)
+{
+	struct seen seen = { 0 };
+	int fd;
+
+	(void)state;
+	put("s/file", "");
+	fd = open("s/file", O_RDONLY);
+	assert_int_equal(scan_all(fd, 10, false, &seen), -ENOTDIR);
+	close(fd);
+	fd = open("s", O_PATH | O_DIRECTORY);
+	assert_int_equal(scan_all(fd, 10, false, &seen), -EBADF);
+	close(fd);
+	/* A directory that was removed while open. */
+	assert_int_equal(mkdir("s/gone", 0755), 0);
+	fd = open("s/gone", O_RDONLY | O_DIRECTORY);
+	assert_int_equal(rmdir("s/gone"), 0);
+	assert_int_equal(scan_all(fd, 10, false, &seen), -ENOENT);
+	close(fd);
+	assert_int_equal(seen.names, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(loses_and_repeats_nothing_in_slices, many_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_cursor_holds_in_another_process, many_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(an_emit_that_stops_is_obeyed, many_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(says_what_stat_says, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(an_empty_directory_is_one_empty_slice, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_link_is_followed_only_when_asked_and_only_to_something, fixture_setup,
+		                                fixture_teardown),
+		cmocka_unit_test_setup_teardown(any_name_is_listed_as_it_is, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_name_that_vanished_before_the_look_was_not_there, fixture_setup,
+		                                fixture_teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_is_named, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_failed_listing_is_an_error, fixture_setup, fixture_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
