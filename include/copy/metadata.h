@@ -38,8 +38,16 @@ struct metadata_dest {
 	bool fresh;       /* made by this run: has no xattrs but inherited ones */
 };
 
+/* Reads which xattrs the open source has, before its destination is made: an
+ * ACL may deny what the mode allows, so metadata_create_mode() gives group and
+ * others something only when it has been told of @src by this. metadata_copy()
+ * of the same source then does not list again. */
+void metadata_look(struct metadata *metadata, int src_fd, const struct stat *src);
+
 /* Regular files and directories: both by descriptor (not O_PATH). Sets
- * *@ret_lost. Returns 0, or -errno with *@ret_stage for what is a failure. */
+ * *@ret_lost. A destination whose file system is not known to keep owner and
+ * mode as they are given is looked at, whatever @dst claims to know.
+ * Returns 0, or -errno with *@ret_stage for what is a failure. */
 int metadata_copy(struct metadata *metadata, int src_fd, const struct stat *src, int dst_fd,
                   const struct metadata_dest *dst, uint32_t *ret_lost, enum stage *ret_stage);
 
@@ -48,8 +56,10 @@ int metadata_copy(struct metadata *metadata, int src_fd, const struct stat *src,
 int metadata_copy_at(struct metadata *metadata, int src_dir_fd, const char *src_name, const struct stat *src,
                      int dst_dir_fd, const char *dst_name, uint32_t *ret_lost, enum stage *ret_stage);
 
-/* The mode to create a regular file with: never readable by anyone who could
- * not read the source, and already final where owner and group need no change. */
+/* The mode to create a regular file with, owned by @uid and @gid, under umask 0:
+ * never readable by anyone who could not read the source, and already final
+ * where owner, group and ACL need no change. Without metadata_look(@src) just
+ * before, it is the owner's bits alone. */
 mode_t metadata_create_mode(const struct metadata *metadata, const struct stat *src, uid_t uid, gid_t gid,
                             bool may_have_acl);
 
