@@ -401,6 +401,28 @@ static void the_writer_never_blocks_and_nothing_overtakes(void **state)
 	assert_int_equal(job_pipe_pending(pipe), 0);
 }
 
+static void a_frame_that_would_fit_waits_for_one_that_does_not(void **state)
+{
+	struct job_pipe *pipe = *state;
+	unsigned sent = 0;
+	const void *frame;
+	size_t len;
+
+	/* The last of these is refused whole and leaves less than 1000 bytes free. */
+	while (job_pipe_pending(pipe) == 0)
+		assert_int_equal(send_frame(pipe, 1000, sent++), 0);
+	assert_int_equal(job_pipe_pending(pipe), 1000);
+	assert_int_equal(send_frame(pipe, 10, sent), 0);
+	assert_int_equal(job_pipe_pending(pipe), 1010);
+	for (unsigned i = 0; i < sent; i++) {
+		assert_int_equal(job_pipe_receive(pipe, &frame, &len, NULL, NULL), 1);
+		assert_true(is_frame(frame, len, 1000, i));
+		assert_int_equal(job_pipe_flush(pipe), 0);
+	}
+	assert_int_equal(job_pipe_receive(pipe, &frame, &len, NULL, NULL), 1);
+	assert_true(is_frame(frame, len, 10, sent));
+}
+
 static void closing_drops_what_waits(void **state)
 {
 	struct job_pipe *pipe = *state;
@@ -429,6 +451,7 @@ int main(void)
 		WITH_PIPE(a_reader_with_whole_frames_is_not_starved),
 		WITH_PIPE(a_frame_may_be_bigger_than_the_pipe),
 		WITH_PIPE(the_writer_never_blocks_and_nothing_overtakes),
+		WITH_PIPE(a_frame_that_would_fit_waits_for_one_that_does_not),
 		WITH_PIPE(closing_drops_what_waits),
 	};
 
