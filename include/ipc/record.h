@@ -40,6 +40,7 @@ struct record {
 			uint32_t entries;        /* ENTRY records of this slice */
 			uint8_t last;            /* no further slice */
 			uint8_t made;            /* this job made the destination directory */
+			uint8_t usable;          /* the destination directory is there */
 			struct outcome outcome;  /* of the directory itself */
 		} scanned;
 		struct outcome result;   /* RESULT */

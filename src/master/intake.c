@@ -338,7 +338,7 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 
 	if ((slice ? slice->count : 0) != record->scanned.entries)
 		return -EBADMSG;
-	if (first && (!failed || outcome->stage == STAGE_SCAN)) {
+	if (first && record->scanned.usable) {
 		dir->usable = true;
 		dir->made = record->scanned.made && !intake->operands->tree.roots[dir->root].shared_name;
 		if (dir->made)

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/display.h"
 #include "base/message.h"
+#include "master/file_list.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -128,7 +129,7 @@ static int resolve_dest(struct resolver *r)
 {
 	const struct options *options = r->options;
 	const char *dest = options->dest, *dir;
-	bool must_be = options->dest_is_directory || options->n_sources > 1 || options->parents;
+	bool must_be = options->dest_is_directory || options->n_sources > 1 || options->parents || options->files_from;
 	bool may_be = !options->no_target_directory && (!options->resume || must_be);
 	struct stat st;
 	int err = stat(dest, &st) < 0 ? errno : 0;
@@ -374,13 +375,22 @@ static void find_shared_names(struct resolver *r)
 int operands_resolve(const struct options *options, struct operands *ret)
 {
 	struct resolver r = { .options = options, .out = ret };
+	struct file_list list = { 0 };
 
 	*ret = (struct operands){ .tree.dest_fd = -1 };
 	int err = resolve_dest(&r);
 
 	if (err < 0)
 		return err;
+	if (options->files_from) {
+		err = file_list_read(options->files_from, &list);
+		if (err < 0)
+			return err;
+	}
 	learn_ancestors(&r);
+	for (size_t i = 0; i < list.count; i++)
+		add_source(&r, own(ret, list.name[i]));
+	free(list.name); /* the names are the table's now */
 	for (size_t i = 0; i < options->n_sources; i++)
 		add_source(&r, options->sources[i]);
 	find_shared_names(&r);

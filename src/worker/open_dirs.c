@@ -121,7 +121,7 @@ int open_dirs_source(struct open_dirs *dirs, const struct job_view *job, struct 
 	int fd = resolve_directory(root_fd, job->dir, O_RDONLY, follow);
 
 	if (fd < 0) {
-		fail(ret_outcome, STAGE_OPEN_SOURCE, fd);
+		fail(ret_outcome, STAGE_SCAN, fd);
 		return -1;
 	}
 	struct stat st;

@@ -354,6 +354,7 @@ static void scan(struct worker *worker, const struct job_view *job)
 				record.scanned.dest_ino = st.st_ino;
 			}
 			record.scanned.made = made;
+			record.scanned.usable = 1;
 			open_dirs_keep(worker->dirs, job, take_fd(&src_fd), take_fd(&dst_fd), made);
 		}
 	}
