@@ -57,6 +57,12 @@ enum gauge_order { ORDER_RUN, ORDER_PAUSE, ORDER_STOP };
 void gauge_set_order(struct gauge_board *board, enum gauge_order order);
 enum gauge_order gauge_order(const struct gauge_board *board);
 
+/* Whether the master could use any completion at once (a worker has less than
+ * it may hold, and nothing is queued for it). When not, a worker that has work
+ * left need not wake it. */
+void gauge_set_hungry(struct gauge_board *board, bool hungry);
+bool gauge_hungry(const struct gauge_board *board);
+
 /* Bandwidth over all workers: bytes per second, 0 for no limit. Master. May be
  * changed at any time; what was taken before is forgiven. */
 void gauge_set_bandwidth(struct gauge_board *board, uint64_t bytes_per_s);

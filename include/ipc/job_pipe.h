@@ -55,3 +55,6 @@ int job_pipe_receive(struct job_pipe *pipe, const void **ret_frame, size_t *ret_
 
 /* Reader: true when another whole frame is already in memory. */
 bool job_pipe_has_frame(const struct job_pipe *pipe);
+
+/* Reader: how many whole frames are already in memory, counted up to @most. */
+unsigned job_pipe_waiting(const struct job_pipe *pipe, unsigned most);

@@ -16,6 +16,8 @@
 #include "master/job_ledger.h"
 #include "master/worker_pool.h"
 
+#define DISPATCH_FIRST_BATCH 16 /* names, before anything was measured */
+
 struct dispatch {
 	struct worker_pool *pool;
 	struct job_ledger *ledger;

@@ -49,6 +49,7 @@ struct gauge {
 
 struct shared {
 	alignas(CACHE_LINE) _Atomic uint32_t order;
+	_Atomic bool fed; /* not hungry */
 	_Atomic uint64_t bandwidth;                     /* bytes per second; 0: no limit */
 	alignas(CACHE_LINE) _Atomic uint64_t paid_at_ns; /* written by every taker */
 	struct gauge gauges[];
@@ -142,6 +143,17 @@ void gauge_reset(struct gauge_board *board, unsigned slot)
 void gauge_set_order(struct gauge_board *board, enum gauge_order order)
 {
 	atomic_store_explicit(&board->shared->order, order, memory_order_release);
+}
+
+void gauge_set_hungry(struct gauge_board *board, bool hungry)
+{
+	if (atomic_load_explicit(&board->shared->fed, memory_order_relaxed) == hungry)
+		atomic_store_explicit(&board->shared->fed, !hungry, memory_order_release);
+}
+
+bool gauge_hungry(const struct gauge_board *board)
+{
+	return !atomic_load_explicit(&board->shared->fed, memory_order_acquire);
 }
 
 enum gauge_order gauge_order(const struct gauge_board *board)

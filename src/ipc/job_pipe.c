@@ -199,6 +199,22 @@ bool job_pipe_has_frame(const struct job_pipe *pipe)
 	return need > JOB_PREFIX && pipe->received.len - pipe->served >= need;
 }
 
+unsigned job_pipe_waiting(const struct job_pipe *pipe, unsigned most)
+{
+	size_t at = pipe->served;
+	unsigned count = 0;
+	uint32_t len;
+
+	while (count < most && pipe->received.len - at >= JOB_PREFIX) {
+		memcpy(&len, pipe->received.data + at, sizeof(len));
+		if (len <= JOB_PREFIX || len > pipe->received.len - at)
+			break;
+		at += len;
+		count++;
+	}
+	return count;
+}
+
 /* Reads once, with room for at least the rest of a frame of @need bytes.
  * Returns what read(2) does, or -errno. */
 static ssize_t read_more(struct job_pipe *pipe, size_t need)

@@ -17,18 +17,18 @@
 #include "base/clock.h"
 #include "master/intake.h"
 
-#define WINDOW 3                       /* jobs a worker holds: one in hand, the rest to hide the round trip */
+#define WINDOW_MOST 8                  /* jobs a worker holds: one in hand, the rest to hide the round trip */
+#define WINDOW_NS (2.0 * NS_PER_MS)    /* and the time they should take */
 #define HIGH_WATER 32768               /* entries queued: about 4 MiB */
 #define BATCH_NS (4.0 * NS_PER_MS)     /* what a batch should take */
 #define BATCH_MOST 64
-#define BATCH_FIRST 16                 /* before anything was measured */
 
 static bool wants_scan(const struct dispatch *dispatch)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
 	unsigned scanning = ledger_sent_of(ledger, CLASS_SCAN);
 	bool copies = ledger_queued(ledger, CLASS_COPY) || ledger_queued(ledger, CLASS_BIG);
-	unsigned most = copies ? (dispatch->in_use + 1) / 2 : dispatch->in_use * WINDOW;
+	unsigned most = copies ? (dispatch->in_use + 1) / 2 : dispatch->in_use * WINDOW_MOST;
 
 	return ledger_queued(ledger, CLASS_SCAN) && ledger_queued_entries(ledger) < HIGH_WATER && scanning < most;
 }
@@ -77,24 +77,35 @@ static bool give_one(struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
 	return true;
 }
 
+/* Short jobs want a longer queue; on slow storage two are plenty, and more
+ * would be hoarded. */
+static unsigned window(const struct dispatch *dispatch)
+{
+	double jobs = dispatch->entry_ns > 0 ? WINDOW_NS / dispatch->entry_ns : 0;
+
+	return jobs < 2 ? 2 : jobs > WINDOW_MOST ? WINDOW_MOST : (unsigned)jobs;
+}
+
 void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
 {
-	if (!dispatch->batch_limit)
-		dispatch->batch_limit = BATCH_FIRST;
+	unsigned most = window(dispatch);
+	bool hungry = false;
+
 	pool_flush(dispatch->pool);
 	if (dispatch->paused)
 		return;
-	for (unsigned depth = 0; depth < WINDOW; depth++) {
+	for (unsigned depth = 0; depth < most; depth++) {
 		unsigned used = 0;
 
 		for (unsigned slot = 0; slot < pool_slots(dispatch->pool) && used < dispatch->in_use; slot++) {
 			if (!pool_has(dispatch->pool, slot))
 				continue;
 			used++;
-			if (ledger_outstanding(dispatch->ledger, slot) <= depth)
-				give_one(dispatch, slot, now_ns);
+			if (ledger_outstanding(dispatch->ledger, slot) <= depth && !give_one(dispatch, slot, now_ns))
+				hungry = true;
 		}
 	}
+	gauge_set_hungry(pool_board(dispatch->pool), hungry);
 }
 
 void dispatch_learn(struct dispatch *dispatch, const struct job *job, uint64_t now_ns)

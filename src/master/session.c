@@ -91,6 +91,7 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 	};
 	session->dispatch = (struct dispatch){
 		.pool = setup->pool, .ledger = session->intake.ledger, .in_use = setup->jobs,
+		.batch_limit = DISPATCH_FIRST_BATCH,
 	};
 	sampler_init(&session->sampler, &session->dispatch, &session->intake);
 	watch_init(&session->watch, setup->pool);
@@ -379,7 +380,6 @@ static int on_record(unsigned slot, const void *bytes, size_t len, void *arg)
 
 void session_begin(struct session *session)
 {
-	dispatch_run(&session->dispatch, clock_now_ns());
 	session->intake.batch_limit = session->dispatch.batch_limit;
 	intake_begin(&session->intake);
 	step(session);

@@ -30,6 +30,7 @@
 #include <time.h>
 
 #define PAUSE_NAP_NS (50 * NS_PER_MS)
+#define LOW_WORK 2 /* frames in memory: time to ask for more */
 
 struct worker {
 	const struct worker_setup *setup;
@@ -396,6 +397,14 @@ static void flush_destination(struct worker *worker, const struct job_view *job)
 	put_done(worker, job, 0, 0);
 }
 
+/* Waking the master costs a context switch, as much as copying a small file.
+ * While the queue is full it is enough to wake it before the work here runs out. */
+static void ring_if_needed(struct worker *worker)
+{
+	if (gauge_hungry(worker->setup->board) || job_pipe_waiting(worker->setup->pipe, LOW_WORK + 1) <= LOW_WORK)
+		completion_queue_ring(worker->setup->queue);
+}
+
 static void do_job(struct worker *worker, const struct job_view *job)
 {
 	worker->gauge.job = job->id;
@@ -431,7 +440,7 @@ static void do_job(struct worker *worker, const struct job_view *job)
 	worker->gauge.job = 0;
 	set_activity(worker, ACTIVITY_IDLE);
 	publish(worker);
-	completion_queue_ring(worker->setup->queue);
+	ring_if_needed(worker);
 }
 
 static void on_starved(void *arg)
