@@ -14,8 +14,8 @@
 set -eu
 : "${PCOPY:?set PCOPY to the program under test}"
 case $PCOPY in /*) ;; *) PCOPY=$PWD/$PCOPY ;; esac
-support=$(cd "${0%/*}/../support" && pwd)
-: "${TREEDIFF:=$support/treediff.py}" "${MKTREE:=$support/mktree.py}"
+tests=$(cd "${0%/*}/.." && pwd)
+: "${TREEDIFF:=$tests/support/treediff.py}" "${MKTREE:=$tests/support/mktree.py}"
 unset VERSION_CONTROL SIMPLE_BACKUP_SUFFIX POSIXLY_CORRECT NO_COLOR COLUMNS LINES
 LC_ALL=C.UTF-8
 export LC_ALL PCOPY TREEDIFF MKTREE
