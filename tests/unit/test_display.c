@@ -203,6 +203,16 @@ static void no_character_is_cut(void **state)
 	assert_elided("xxxxx" FAMILY, 5, "xx\xe2\x80\xa6");
 }
 
+static void a_small_buffer_keeps_the_end_of_the_name_too(void **state)
+{
+	char buf[24];
+
+	(void)state;
+	display_elide(buf, sizeof(buf), "start-" CJK CJK CJK CJK CJK "-end", 80, true);
+	assert_memory_equal(buf, "start-", 6);
+	assert_string_equal(buf + strlen(buf) - 4, "-end");
+}
+
 static void never_wider_than_asked_nor_past_the_buffer(void **state)
 {
 	static const char *const texts[] = {"plain-ascii-name-of-some-length.txt", CJK CJK CJK CJK "x" CJK,
@@ -241,6 +251,7 @@ int main(void)
 		cmocka_unit_test(widths_are_columns),
 		cmocka_unit_test(the_middle_is_left_out),
 		cmocka_unit_test(no_character_is_cut),
+		cmocka_unit_test(a_small_buffer_keeps_the_end_of_the_name_too),
 		cmocka_unit_test(never_wider_than_asked_nor_past_the_buffer),
 	};
 
