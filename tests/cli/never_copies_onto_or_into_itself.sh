@@ -19,7 +19,7 @@ unchanged() {
 }
 
 # onto STATUS COMMAND...: nothing may change
-for onto in 'file file' 'file ./file' './/file file' 'file .' 'file hard' 'hard file' '-L soft file' 'file src/../file' \
+for onto in 'file file' 'file ./file' './/file file' 'file .' 'file hard' 'hard file' 'file soft' 'soft file' '-L soft file' 'file src/../file' \
   '-T file file' '-f file file' 'file link/../file' '-t . file'; do
   # shellcheck disable=SC2086
   expect_status 1 pcopy $onto
