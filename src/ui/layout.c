@@ -1,8 +1,8 @@
 /*
- * The row is a list of fields in order of place, each with a rank. All that fit
- * beside a bar of a useful width are kept; while they do not fit, the least
- * important goes. The bar takes what is left. Fields have a reserved width, so
- * that the bar does not change its length with every digit.
+ * The row is a list of fields in order of place, each with a rank. They are
+ * taken by rank as long as they fit beside a bar of a useful width, and the bar
+ * takes what is left. Fields have a reserved width, so that the bar does not
+ * change its length with every digit.
  *
  * A fixed format per range of widths lost: the widths of numbers vary more
  * than the gaps between such ranges.
@@ -24,6 +24,7 @@
 #include "base/human.h"
 
 #define MAX_FIELDS 8
+#define LAST_RANK 6
 #define FIELD_BYTES 128
 #define BIG_FILE (UINT64_C(8) << 20)
 #define NAME_BYTES 4096
@@ -32,7 +33,7 @@ struct field {
 	char text[FIELD_BYTES];
 	unsigned rank;     /* 0 stays longest */
 	unsigned reserved; /* columns it takes at least, aligned to the right */
-	unsigned min_bar;  /* given up unless the bar has that many columns */
+	unsigned min_bar;  /* left out unless the bar can have that many columns */
 };
 
 struct fields {
@@ -53,7 +54,7 @@ static struct field *add_field(struct fields *fields, unsigned rank, unsigned re
 	va_end(args);
 	field->rank = rank;
 	field->reserved = reserved;
-	field->min_bar = 8;
+	field->min_bar = rank > 2 ? 8 : 0;
 	return field;
 }
 
@@ -64,40 +65,31 @@ static unsigned field_width(const struct field *field)
 	return width > field->reserved ? width : field->reserved;
 }
 
-/* Columns of all fields with two spaces between. */
-static unsigned fields_width(const struct fields *fields)
-{
-	unsigned width = 0;
-
-	for (unsigned i = 0; i < fields->n; i++)
-		width += field_width(&fields->list[i]) + (i ? 2 : 0);
-	return width;
-}
-
-static void drop_field(struct fields *fields, unsigned index)
-{
-	fields->n--;
-	memmove(&fields->list[index], &fields->list[index + 1],
-		(fields->n - index) * sizeof(struct field));
-}
-
-/* Gives up fields until the rest fit into @columns, with the bar each asks for
- * when @bar. Returns the columns left for the bar with its frame and gap. */
+/* Leaves only the fields that fit into @columns, the important ones first, with
+ * the bar that each asks for when there is to be one (@bar). Returns the columns
+ * left for the bar with its frame and gap. */
 static unsigned fit_fields(struct fields *fields, unsigned columns, bool bar)
 {
-	for (;;) {
-		unsigned width = fields_width(fields), last = 0, want = 0;
+	bool kept[MAX_FIELDS] = {false};
+	unsigned width = 0, n = 0;
 
+	for (unsigned rank = 0; rank <= LAST_RANK; rank++) {
 		for (unsigned i = 0; i < fields->n; i++) {
-			if (fields->list[i].rank >= fields->list[last].rank)
-				last = i;
-			if (bar && fields->list[i].rank > 1 && fields->list[i].min_bar > want)
-				want = fields->list[i].min_bar;
+			const struct field *field = &fields->list[i];
+			unsigned more = field_width(field) + (width ? 2 : 0);
+			unsigned for_bar = bar && field->min_bar ? field->min_bar + 4 : 0;
+
+			if (field->rank != rank || width + more + for_bar > columns)
+				continue;
+			kept[i] = true;
+			width += more;
 		}
-		if (fields->n == 0 || width + (want ? want + 4 : 0) <= columns)
-			return fields->n ? columns - width : 0;
-		drop_field(fields, last);
 	}
+	for (unsigned i = 0; i < fields->n; i++)
+		if (kept[i])
+			fields->list[n++] = fields->list[i];
+	fields->n = n;
+	return n ? columns - width : 0;
 }
 
 void layout_bar(char *buf, size_t size, unsigned columns, double fraction, bool utf8)
@@ -172,9 +164,9 @@ static void add_when(struct fields *fields, const struct progress_view *view)
 		add_field(fields, 1, 0, "stalled %s", human_duration(time, view->stalled_ns));
 	else if (view->sample.phase == PHASE_SCAN || view->sample.phase == PHASE_DONE)
 		add_field(fields, 2, 0, "%s", human_duration(time, view->elapsed_ns));
-	else if (view->eta_ns == PROGRESS_UNKNOWN)
+	else if (view->eta_ns == PROGRESS_UNKNOWN && view->sample.phase == PHASE_COPY)
 		add_field(fields, 2, 9, "ETA -:--");
-	else
+	else if (view->eta_ns != PROGRESS_UNKNOWN)
 		add_field(fields, 2, 9, "ETA %s", human_duration(time, view->eta_ns));
 }
 

@@ -1,0 +1,245 @@
+/*
+ * Rows at every width: none too wide, none with a control character, and at
+ * the common sizes exactly those of the golden files.
+ */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <wchar.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/display.h"
+#include "golden.h"
+#include "ui/layout.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+static const struct progress_worker plain_file = {.path = "src/linux/drivers/net/ethernet/intel/ice/ice_main.c"};
+static const struct progress_worker big_file = {
+	.path = "images/debian-12.5.0-amd64-DVD-1.iso", .file_bytes = 1900 * MIB, .file_size = 3800 * MIB};
+static const struct progress_worker odd_file = {
+	.path = "\xe6\xbc\xa2\xe5\xad\x97\xe3\x81\xae\xe5\x90\x8d\xe5\x89\x8d/caf" "e\xcc\x81 \xf0\x9f\x98\x80/bell\a esc\x1b[31m bad\xff end"};
+
+static struct progress_view base_view(void)
+{
+	return (struct progress_view){
+		.sample = {.phase = PHASE_COPY, .files_done = 12345, .files_total = 45678,
+			   .bytes_done = 512 * MIB, .bytes_total = 3481 * MIB, .directories = 3000,
+			   .dirty_bytes = UINT64_MAX, .jobs = 5},
+		.fraction = 0.374,
+		.files_per_s = 1028,
+		.bytes_per_s = 104.2 * (double)MIB,
+		.elapsed_ns = 62 * NS_PER_S,
+		.eta_ns = 95 * NS_PER_S,
+		.current = &plain_file,
+	};
+}
+
+static const char *const view_names[] = {"scanning", "copying", "no eta yet", "big file", "odd name", "stuck",
+					 "stalled",  "paused",	"flushing",   "syncing",  "done",     "enormous"};
+#define N_VIEWS (sizeof(view_names) / sizeof(view_names[0]))
+
+static struct progress_view make_view(const char *name)
+{
+	struct progress_view view = base_view();
+
+	if (!strcmp(name, "scanning")) {
+		view.sample.phase = PHASE_SCAN;
+		view.fraction = -1;
+		view.eta_ns = PROGRESS_UNKNOWN;
+	} else if (!strcmp(name, "no eta yet")) {
+		view.fraction = 0.0;
+		view.eta_ns = PROGRESS_UNKNOWN;
+		view.current = NULL;
+	} else if (!strcmp(name, "big file")) {
+		view.current = &big_file;
+	} else if (!strcmp(name, "odd name")) {
+		view.current = &odd_file;
+	} else if (!strcmp(name, "stuck")) {
+		view.stuck = &plain_file;
+		view.stuck_ns = 35 * NS_PER_S;
+	} else if (!strcmp(name, "stalled")) {
+		view.stalled = true;
+		view.stalled_ns = 754 * NS_PER_S;
+	} else if (!strcmp(name, "paused")) {
+		view.sample.paused = true;
+	} else if (!strcmp(name, "flushing") || !strcmp(name, "syncing")) {
+		view.sample.phase = PHASE_FLUSH;
+		view.fraction = 0.999;
+		if (!strcmp(name, "flushing"))
+			view.sample.dirty_bytes = 3174 * MIB;
+		else
+			view.eta_ns = PROGRESS_UNKNOWN;
+	} else if (!strcmp(name, "done")) {
+		view.sample.phase = PHASE_DONE;
+		view.fraction = 1;
+		view.eta_ns = 0;
+	} else if (!strcmp(name, "enormous")) {
+		view.sample.files_done = view.sample.files_total = UINT64_MAX;
+		view.sample.bytes_done = view.sample.bytes_total = UINT64_MAX;
+		view.files_per_s = view.bytes_per_s = 1e18;
+		view.eta_ns = UINT64_MAX - 1;
+		view.sample.files_failed = view.sample.files_skipped = UINT64_MAX;
+	}
+	return view;
+}
+
+/* Fails unless @row is of printable characters of the locale only. */
+static void assert_printable(const char *row)
+{
+	wchar_t wide[LAYOUT_ROW_BYTES];
+	size_t n = mbstowcs(wide, row, LAYOUT_ROW_BYTES);
+
+	assert_true(n != (size_t)-1);
+	for (size_t i = 0; i < n; i++)
+		assert_true(wcwidth(wide[i]) >= 0);
+}
+
+static void no_row_reaches_the_last_column(void **state)
+{
+	(void)state;
+	for (size_t v = 0; v < N_VIEWS; v++) {
+		struct progress_view view = make_view(view_names[v]);
+
+		for (unsigned columns = 1; columns <= 200; columns++) {
+			for (unsigned utf8 = 0; utf8 < 2; utf8++) {
+				struct layout_size size = {columns, 24, utf8};
+				struct layout layout;
+
+				layout_line(&view, &size, &layout);
+				assert_int_equal(layout.n_rows, columns >= 40 ? 2 : 1);
+				for (unsigned i = 0; i < layout.n_rows; i++) {
+					assert_true(display_width(layout.row[i]) <= columns - 1);
+					assert_printable(layout.row[i]);
+				}
+				/* The percentage or the word is the last thing to go. */
+				if (columns >= 10)
+					assert_true(layout.row[0][0] != '\0');
+			}
+		}
+	}
+}
+
+static void a_row_in_ascii_is_ascii(void **state)
+{
+	struct layout_size size = {120, 24, false};
+
+	(void)state;
+	for (size_t v = 0; v < N_VIEWS; v++) {
+		struct progress_view view = make_view(view_names[v]);
+		struct layout layout;
+
+		if (view.current == &odd_file) /* its letters are the user's own */
+			continue;
+		layout_line(&view, &size, &layout);
+		for (unsigned i = 0; i < layout.n_rows; i++)
+			for (const char *c = layout.row[i]; *c; c++)
+				assert_true((unsigned char)*c < 0x80);
+	}
+}
+
+static void a_low_terminal_gets_one_row(void **state)
+{
+	struct progress_view view = make_view("copying");
+	struct layout_size size = {80, 2, true};
+	struct layout layout;
+
+	(void)state;
+	layout_line(&view, &size, &layout);
+	assert_int_equal(layout.n_rows, 1);
+}
+
+static const char *const rows[] = {
+#include "golden/layout.inc"
+};
+
+static void rows_are_as_expected(void **state)
+{
+	static const struct layout_size sizes[] = {{80, 24, true}, {40, 10, true},    {20, 5, true},
+						   {200, 60, true}, {80, 24, false}, {40, 10, false},
+						   {20, 5, false}};
+	struct golden golden = {"layout", rows, sizeof(rows) / sizeof(rows[0]), 0, 0};
+	char text[LAYOUT_ROW_BYTES];
+
+	(void)state;
+	for (size_t v = 0; v < N_VIEWS; v++) {
+		struct progress_view view = make_view(view_names[v]);
+
+		golden_row(&golden, view_names[v]);
+		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+			struct layout layout;
+
+			layout_line(&view, &sizes[s], &layout);
+			for (unsigned i = 0; i < layout.n_rows; i++)
+				golden_row(&golden, layout.row[i]);
+		}
+		layout_plain(&view, text);
+		assert_printable(text);
+		golden_row(&golden, text);
+	}
+	assert_int_equal(golden_end(&golden), 0);
+}
+
+static void the_percentage_is_never_rounded_up(void **state)
+{
+	struct progress_view view = make_view("copying");
+	struct layout_size size = {80, 24, false};
+	struct layout layout;
+
+	(void)state;
+	view.fraction = 0.9999;
+	layout_line(&view, &size, &layout);
+	assert_non_null(strstr(layout.row[0], " 99%"));
+	view.fraction = 0.29; /* 28.999... in binary */
+	layout_line(&view, &size, &layout);
+	assert_non_null(strstr(layout.row[0], " 29%"));
+}
+
+static void a_bar_fills_in_eighths(void **state)
+{
+	char buf[64], before[64] = "";
+
+	(void)state;
+	layout_bar(buf, sizeof(buf), 4, 0, true);
+	assert_string_equal(buf, "    ");
+	layout_bar(buf, sizeof(buf), 4, 1.0 / 32, true);
+	assert_string_equal(buf, "▏   ");
+	layout_bar(buf, sizeof(buf), 4, 0.5, true);
+	assert_string_equal(buf, "██  ");
+	layout_bar(buf, sizeof(buf), 4, 27.0 / 32, true);
+	assert_string_equal(buf, "███▍");
+	layout_bar(buf, sizeof(buf), 4, 7, true);
+	assert_string_equal(buf, "████");
+	layout_bar(buf, sizeof(buf), 4, 0.6, false);
+	assert_string_equal(buf, "##--");
+	for (unsigned i = 0; i <= 320; i++) {
+		layout_bar(buf, sizeof(buf), 10, i / 320.0, true);
+		assert_int_equal(display_width(buf), 10);
+		if (i % 4 == 0)
+			assert_true(i == 0 || strcmp(buf, before) != 0);
+		strcpy(before, buf);
+	}
+	layout_bar(buf, 8, 10, 1, true); /* cut at a whole block */
+	assert_string_equal(buf, "██");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_row_reaches_the_last_column),
+		cmocka_unit_test(a_row_in_ascii_is_ascii),
+		cmocka_unit_test(a_low_terminal_gets_one_row),
+		cmocka_unit_test(rows_are_as_expected),
+		cmocka_unit_test(the_percentage_is_never_rounded_up),
+		cmocka_unit_test(a_bar_fills_in_eighths),
+	};
+
+	setlocale(LC_ALL, "C.UTF-8");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
