@@ -61,6 +61,7 @@ struct run {
 	uint64_t end;          /* of the range */
 	bool to_end;           /* the range ends where the source does */
 	bool end_seen;         /* the source was seen to have nothing after @end */
+	bool holes_named;      /* what lseek() called a hole was believed */
 	bool zeros_to_holes;
 	bool offload_gave_none;/* no error and no bytes, before the end */
 	uint64_t written_end;  /* where the last byte written ends */
@@ -196,9 +197,8 @@ static int offload(struct run *run, struct extent *extent)
 
 		if (n < 0 && run->ret->method != DATA_OFFLOAD)
 			offload_copy_failed(run->pair, (int)-n);
-		/* The end of the file, or a file system that answers 0 for what it
-		 * cannot do (/proc, some FUSE; Linux 5.3 to 5.18): the plain rung
-		 * reads, and sees which. */
+		/* The end, or a file system that says 0 for what it cannot do
+		 * (/proc, some FUSE; Linux 5.3 to 5.18): the plain rung sees which. */
 		run->offload_gave_none = n == 0;
 		if (n <= 0)
 			return 0;
@@ -227,7 +227,11 @@ static bool hole_made(struct run *run, uint64_t offset, uint64_t length)
 {
 	int r;
 
-	if (!run->request->dst_fresh) {
+	if (!run->request->dst_fresh && run->to_end && offset + length == run->end) {
+		/* Cut off, and set_size() makes it long again: needs no punching. */
+		if (ftruncate(run->request->dst_fd, (off_t)offset) < 0)
+			return false;
+	} else if (!run->request->dst_fresh) {
 		if (run->pair->no_punch)
 			return false;
 		r = holes_punch(run->request->dst_fd, offset, length);
@@ -301,9 +305,8 @@ static ssize_t read_some(const struct run *run, size_t len, uint64_t offset)
 	return n < 0 ? -errno : n;
 }
 
-/* The last rung, which works everywhere. One byte more than there should be is
- * asked for where the buffer has room: a source that has grown then shows
- * itself without a call of its own. */
+/* The last rung, which works everywhere. Where the buffer has room one byte too
+ * many is asked for: a source that has grown shows without a further call. */
 static int plain(struct run *run, const struct extent *extent)
 {
 	uint64_t pos = extent->start;
@@ -405,7 +408,8 @@ static int copy_range(struct run *run)
 	if (request->unknown_size)
 		return plain_to_eof(run);
 	if (sparse != SPARSE_NEVER && request->blocks * 512 < request->size) {
-		if (holes_are_named(request->src_fd, request->size))
+		run->holes_named = holes_are_named(request->src_fd, request->size);
+		if (run->holes_named)
 			return copy_extents(run);
 		/* Fewer blocks than bytes, and no hole named: NFS before 4.2, or
 		 * compression. As in cp, zeros are taken for holes. */
@@ -414,7 +418,7 @@ static int copy_range(struct run *run)
 	return copy_extent(run, (struct extent){ request->offset, run->end });
 }
 
-/* The source must still end where it did: not before, or the last hole was none;
+/* The source must still end where it did: not before, or its last hole was none;
  * not after, or the copy would be a part of it. */
 static int check_end(struct run *run)
 {
@@ -422,10 +426,14 @@ static int check_end(struct run *run)
 	unsigned char byte;
 	ssize_t n;
 
-	if (run->written_end < run->end) {
+	if (run->end_seen || (!run->to_end && !run->holes_named))
+		return 0;
+	if (run->holes_named) {
 		if (fstat(run->request->src_fd, &st) < 0)
 			return fail(run, STAGE_READ_SOURCE, -errno);
-		return (uint64_t)st.st_size == run->end ? 0 : source_changed(run);
+		if ((uint64_t)st.st_size < run->end || (run->to_end && (uint64_t)st.st_size > run->end))
+			return source_changed(run);
+		return 0;
 	}
 	n = io_pread_full(run->request->src_fd, &byte, 1, (off_t)run->end);
 	if (n < 0)
@@ -446,8 +454,7 @@ static int set_size(struct run *run)
 	return r < 0 ? fail(run, STAGE_WRITE, -errno) : 0;
 }
 
-/* Finds out once per pair of devices whether holes come out as holes. A hole
- * smaller than the destination's blocks says nothing. */
+/* Finds out once per pair whether holes come out as holes; one within a block says nothing. */
 static void learn_fate(struct run *run)
 {
 	struct device_pair *pair = run->pair;
@@ -483,14 +490,11 @@ int data_copy(struct data *data, const struct data_request *request, struct data
 		r = try_clone(&run);
 	if (r == 0)
 		r = copy_range(&run);
-	if (r < 0)
-		return r;
-	if (run.to_end && !run.end_seen)
+	if (r >= 0)
 		r = check_end(&run);
-	if (r >= 0 && run.to_end)
+	if (r == 0 && run.to_end)
 		r = set_size(&run);
-	if (r < 0)
-		return r;
-	learn_fate(&run);
-	return 0;
+	if (r == 0)
+		learn_fate(&run);
+	return r;
 }
