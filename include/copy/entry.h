@@ -38,8 +38,9 @@ struct copier {
 	time_t run_start;      /* CLOCK_REALTIME seconds: what is younger was made while we ran */
 	void (*activity)(int activity, void *arg); /* enum gauge_activity; may be NULL */
 	void *activity_arg;
-	long run_start_ns;     /* nanoseconds part of run_start. With CLOCK_REALTIME_COARSE read after it
-	                        * has ticked once, what was there before the run is never taken for its own */
+	long run_start_ns;     /* nanoseconds part of run_start. Files are stamped by CLOCK_REALTIME_COARSE:
+	                        * its first reading past the CLOCK_REALTIME of the start parts what was
+	                        * there from what this run makes, exactly (a wait of one tick) */
 };
 
 /* The two directories of a batch, open, with what is known of the destination's. */

@@ -48,15 +48,17 @@ static bool is_special(mode_t mode)
 	return S_ISFIFO(mode) || S_ISSOCK(mode) || S_ISCHR(mode) || S_ISBLK(mode);
 }
 
-/* The unit the file system keeps times in, as far as an inode shows it. Nobody
- * can set ctime, so zeros at its end are the file system's. */
+/* The unit the file system keeps times in, as far as an inode shows it: zeros
+ * at the end of its ctime, which nobody can set, and of its mtime. No file system
+ * is known with a unit between 1 and 100 ns; two zeros by chance, twice, are rare,
+ * and would then hide a difference of less than 100 ns. */
 static long time_unit(const struct stat *dst)
 {
 	long unit = 1;
 
-	while (unit < NS && dst->st_ctim.tv_nsec % (unit * 10) == 0)
+	while (unit < NS && dst->st_ctim.tv_nsec % (unit * 10) == 0 && dst->st_mtim.tv_nsec % (unit * 10) == 0)
 		unit *= 10;
-	return unit;
+	return unit < 100 ? 1 : unit;
 }
 
 int existing_compare_mtime(const struct stat *dst, const struct stat *src)
@@ -209,9 +211,9 @@ static bool ask_same_file(const struct question *q)
 
 	if (same_inode(q->src, &q->dst))
 		return ask_same_inode(q);
-	/* The destination is a link to the source. */
+	/* The destination is a link to the source (-l and -s do not look through it). */
 	if (S_ISLNK(q->dst.st_mode) && !S_ISLNK(q->src->st_mode) && !q->target_err &&
-	    same_inode(q->src, &q->target))
+	    !policy->hard_link && !policy->symbolic_link && same_inode(q->src, &q->target))
 		return policy->remove_destination || policy->backup != BACKUP_NONE ||
 		       fail(q, STAGE_SAME_FILE, EEXIST);
 	/* The source is a link to the destination: replacing it would leave a link to itself. */
@@ -291,7 +293,8 @@ static bool ask_all(const struct question *q)
 		return false;
 	}
 	/* In a directory this run made, what a dead worker left is nobody else's. */
-	if (q->entry->redo && q->place->made && q->of_this_run && !S_ISDIR(q->dst.st_mode))
+	if (q->entry->redo && q->place->made && !q->place->shared_name && q->of_this_run &&
+	    !S_ISDIR(q->dst.st_mode))
 		return true;
 	if (q->copier->policy->update != UPDATE_NONE && !ask_same_file(q))
 		return false;

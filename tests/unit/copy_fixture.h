@@ -14,7 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,16 +43,18 @@ static inline void remove_tree(const char *path)
 	nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS);
 }
 
-/* CLOCK_REALTIME_COARSE once it has ticked: what is made before is older, what is made after is not. */
+/* CLOCK_REALTIME_COARSE, by which files are stamped, once it has passed now: what was made before
+ * is older, what is made after is not. (One tick is not enough: the coarse clock may lag by more,
+ * and Linux 6.13 and later give some stamps from the fine one.) */
 static inline struct timespec tick(void)
 {
-	struct timespec first, now;
+	struct timespec now, coarse;
 
-	clock_gettime(CLOCK_REALTIME_COARSE, &first);
+	clock_gettime(CLOCK_REALTIME, &now);
 	do
-		clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	while (now.tv_sec == first.tv_sec && now.tv_nsec == first.tv_nsec);
-	return now;
+		clock_gettime(CLOCK_REALTIME_COARSE, &coarse);
+	while (coarse.tv_sec < now.tv_sec || (coarse.tv_sec == now.tv_sec && coarse.tv_nsec <= now.tv_nsec));
+	return coarse;
 }
 
 static inline void begin_run(struct fixture *f)
@@ -213,17 +218,49 @@ static inline struct outcome copy_name(struct fixture *f, const char *name)
 	return copy(f, &entry);
 }
 
-#define assert_status(outcome, status_)                                                                       \
+/* From here on the directory counts as one this run made. */
+static inline void made(struct fixture *f)
+{
+	f->place.made = true;
+}
+
+static inline void make_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	close(fd);
+}
+
+/* Makes @path the special file number @i of 4; false when that is not allowed here. */
+static inline bool make_special(const char *path, int i)
+{
+	switch (i) {
+	case 0:
+		return mkfifo(path, 0644) == 0;
+	case 1:
+		make_socket(path);
+		return true;
+	case 2:
+		return mknod(path, S_IFCHR | 0666, makedev(1, 7)) == 0;
+	default:
+		return mknod(path, S_IFBLK | 0600, makedev(7, 200)) == 0;
+	}
+}
+
+#define assert_status(outcome_, status_)                                                                      \
 	do {                                                                                                   \
-		struct outcome _o = (outcome);                                                                 \
+		struct outcome _o = (outcome_);                                                                \
 		if (_o.status != (status_))                                                                    \
 			fail_msg("status %d stage %d (%s) err %d (%s)", _o.status, _o.stage,                    \
 			         outcome_stage_word((enum stage)_o.stage), _o.err, strerror(_o.err));           \
 	} while (0)
 
-#define assert_failed(outcome, stage_)                                                                        \
+#define assert_failed(outcome_, stage_)                                                                       \
 	do {                                                                                                   \
-		struct outcome _o = (outcome);                                                                 \
+		struct outcome _o = (outcome_);                                                                \
 		if (_o.status != OUTCOME_FAILED || _o.stage != (stage_))                                       \
 			fail_msg("status %d stage %d (%s) err %d (%s), not stage %d", _o.status, _o.stage,      \
 			         outcome_stage_word((enum stage)_o.stage), _o.err, strerror(_o.err), (stage_)); \

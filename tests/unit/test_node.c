@@ -1,0 +1,312 @@
+/* node: symlinks, special files, further hard links, and links in place of a copy. */
+#include "copy_fixture.h"
+
+static void symlinks_are_copied_as_they_are(void **state)
+{
+	struct fixture *f = *state;
+	char text[4096];
+
+	memset(text, 'x', sizeof text);
+	for (size_t i = 200; i < sizeof text; i += 200)
+		text[i] = '/';
+	text[4095] = '\0';
+	assert_int_equal(symlink(text, "s/long"), 0);
+	assert_int_equal(symlink("\xff\n", "s/odd"), 0);
+	for (int in_place = 0; in_place < 2; in_place++) {
+		f->place.made = in_place;
+		set_mtime("s/long", 12345, 678);
+		assert_status(copy_name(f, "long"), OUTCOME_COPIED);
+		assert_status(copy_name(f, "odd"), OUTCOME_COPIED);
+		assert_link("d/long", text);
+		assert_link("d/odd", "\xff\n");
+		assert_int_equal(look("d/long").st_mtim.tv_sec, 12345);
+		assert_int_equal(look("d/long").st_mtim.tv_nsec, 678);
+		assert_int_equal(unlink("d/long") + unlink("d/odd"), 0);
+	}
+	f->place.made = false;
+	put("d/odd", "old");
+	assert_status(copy_name(f, "odd"), OUTCOME_COPIED);
+	assert_link("d/odd", "\xff\n");
+}
+
+static void special_files_are_copied_as_they_are(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 4; i++) {
+		for (int in_place = 0; in_place < 2; in_place++) {
+			struct stat src, dst;
+
+			if (!make_special("s/x", i))
+				continue;
+			assert_int_equal(chmod("s/x", 0617), 0);
+			set_mtime("s/x", 1 + i, 2);
+			f->place.made = in_place;
+			assert_status(copy_name(f, "x"), OUTCOME_COPIED);
+			src = look("s/x");
+			dst = look("d/x");
+			assert_int_equal(dst.st_mode, src.st_mode);
+			assert_int_equal(dst.st_rdev, src.st_rdev);
+			assert_int_equal(dst.st_mtim.tv_sec, 1 + i);
+			assert_int_equal(unlink("s/x") + unlink("d/x"), 0);
+		}
+	}
+	/* In the place of a file. */
+	assert_int_equal(mkfifo("s/x", 0600), 0);
+	f->place.made = false;
+	put("d/x", "old");
+	assert_status(copy_name(f, "x"), OUTCOME_COPIED);
+	assert_true(S_ISFIFO(look("d/x").st_mode));
+	assert_int_equal(count_entries("d"), 1);
+}
+
+static void a_device_nobody_may_make_is_a_failure(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome outcome;
+
+	if (geteuid() != 0 || mknod("s/null", S_IFCHR | 0666, makedev(1, 3)) < 0)
+		skip();
+	assert_int_equal(chmod("d", 0777), 0);
+	assert_int_equal(seteuid(65534), 0);
+	outcome = copy_name(f, "null");
+	assert_int_equal(seteuid(0), 0);
+	assert_failed(outcome, STAGE_CREATE);
+	assert_int_equal(outcome.err, EPERM);
+	assert_int_equal(count_entries("d"), 0);
+}
+
+
+static struct outcome link_name(struct fixture *f, const char *name, bool redo)
+{
+	struct entry entry = entry_of(name);
+	struct outcome outcome;
+
+	entry.redo = redo;
+	memset(&outcome, 0xa5, sizeof outcome);
+	entry_link(&f->copier, &f->place, &entry, f->place.dst_fd, "first", &outcome);
+	return outcome;
+}
+
+static void link_setup(struct fixture *f)
+{
+	put("s/first", "linked");
+	assert_int_equal(link("s/first", "s/second"), 0);
+	assert_status(copy_name(f, "first"), OUTCOME_COPIED);
+}
+
+static void a_further_name_becomes_a_link(void **state)
+{
+	struct fixture *f = *state;
+
+	link_setup(f);
+	for (int in_place = 0; in_place < 2; in_place++) {
+		f->place.made = in_place;
+		assert_status(link_name(f, "second", false), OUTCOME_COPIED);
+		assert_int_equal(look("d/second").st_ino, look("d/first").st_ino);
+		assert_int_equal(unlink("d/second"), 0);
+	}
+	/* Twice: it is so already. */
+	f->place.made = false;
+	assert_status(link_name(f, "second", false), OUTCOME_COPIED);
+	assert_status(link_name(f, "second", false), OUTCOME_COPIED);
+	f->place.made = true;
+	assert_status(link_name(f, "second", true), OUTCOME_COPIED);
+	/* Somebody else's in our directory. */
+	assert_int_equal(unlink("d/second"), 0);
+	put("d/second", "theirs");
+	assert_failed(link_name(f, "second", false), STAGE_JUST_CREATED);
+	assert_text("d/second", "theirs");
+	assert_int_equal(count_entries("d"), 2);
+}
+
+static void a_further_name_obeys_the_rules_for_what_is_there(void **state)
+{
+	struct fixture *f = *state;
+
+	link_setup(f);
+	put("d/second", "old");
+	f->policy.update = UPDATE_NONE;
+	assert_status(link_name(f, "second", false), OUTCOME_SKIPPED);
+	f->policy.update = UPDATE_NONE_FAIL;
+	assert_failed(link_name(f, "second", false), STAGE_EXISTS);
+	assert_text("d/second", "old");
+	f->policy.update = UPDATE_ALL;
+	assert_status(link_name(f, "second", false), OUTCOME_COPIED);
+	assert_int_equal(look("d/second").st_nlink, 2);
+
+	/* As in cp: complete or newer, but not linked, is not enough. */
+	assert_int_equal(unlink("d/second"), 0);
+	put("d/second", "linked");
+	f->policy.update = UPDATE_OLDER;
+	set_mtime("d/second", 4000000000, 0);
+	assert_status(link_name(f, "second", false), OUTCOME_COPIED);
+	assert_int_equal(look("d/second").st_nlink, 2);
+	f->policy.update = UPDATE_ALL;
+
+	assert_int_equal(unlink("d/second"), 0);
+	put("d/second", "old");
+	f->policy.backup = BACKUP_SIMPLE;
+	assert_status(link_name(f, "second", false), OUTCOME_COPIED);
+	assert_text("d/second~", "old");
+	f->policy.backup = BACKUP_NONE;
+
+	assert_int_equal(unlink("d/second"), 0);
+	assert_int_equal(mkdir("d/second", 0755), 0);
+	assert_failed(link_name(f, "second", false), STAGE_IS_DIRECTORY);
+	assert_int_equal(rmdir("d/second"), 0);
+	assert_int_equal(mkfifo("d/second", 0755), 0);
+	assert_failed(link_name(f, "second", false), STAGE_SPECIAL_IN_THE_WAY);
+	assert_int_equal(count_entries("d"), 3);
+}
+
+static void without_a_first_copy_there_is_a_copy(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome outcome;
+
+	link_setup(f);
+	assert_int_equal(unlink("d/first"), 0);
+	outcome = link_name(f, "second", false);
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_int_equal(outcome.lost, LOSS_BIT(LOSS_HARD_LINK));
+	assert_text("d/second", "linked");
+	assert_int_equal(unlink("d/second"), 0);
+	/* Asked for by name: no copy instead. */
+	f->policy.preserve_required = PRESERVE_LINKS;
+	assert_failed(link_name(f, "second", false), STAGE_LINK);
+	assert_int_equal(count_entries("d"), 0);
+}
+
+static void a_link_to_what_is_no_longer_our_copy_is_taken_back(void **state)
+{
+	struct fixture *f = *state;
+
+	link_setup(f);
+	assert_int_equal(unlink("d/first"), 0);
+	assert_int_equal(symlink("/etc/passwd", "d/first"), 0);
+	assert_failed(link_name(f, "second", false), STAGE_SOURCE_CHANGED);
+	assert_int_equal(count_entries("d"), 1);
+}
+
+static void too_many_links_make_a_copy(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome outcome;
+	int n = 1;
+
+	link_setup(f);
+	assert_int_equal(mkdir("many", 0755), 0);
+	for (; n < 70000; n++) {
+		char name[30];
+
+		snprintf(name, sizeof name, "many/%d", n);
+		if (link("d/first", name) < 0)
+			break;
+	}
+	if (n == 70000)
+		skip(); /* this file system allows more */
+	assert_int_equal(errno, EMLINK);
+	outcome = link_name(f, "second", false);
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_int_equal(outcome.lost, LOSS_BIT(LOSS_HARD_LINK));
+	assert_text("d/second", "linked");
+}
+
+static void links_are_made_of_the_source(void **state)
+{
+	static const char *const names[] = { "f", "l", "p" };
+	struct fixture *f = *state;
+
+	f->policy.hard_link = true;
+	put("s/f", "x");
+	assert_int_equal(symlink("q", "s/l"), 0);
+	assert_int_equal(mkfifo("s/p", 0600), 0);
+	for (int i = 0; i < 3; i++) {
+		char src[10], dst[10];
+
+		snprintf(src, sizeof src, "s/%s", names[i]);
+		snprintf(dst, sizeof dst, "d/%s", names[i]);
+		assert_status(copy_name(f, names[i]), OUTCOME_COPIED);
+		assert_int_equal(look(dst).st_ino, look(src).st_ino);
+		/* Again: it is so already. */
+		assert_status(copy_name(f, names[i]), OUTCOME_COPIED);
+	}
+	assert_int_equal(unlink("d/f"), 0);
+	put("d/f", "other");
+	assert_failed(copy_name(f, "f"), STAGE_LINK);
+	assert_text("d/f", "other");
+	f->policy.backup = BACKUP_SIMPLE;
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	assert_text("d/f~", "other");
+	f->policy.backup = BACKUP_NONE;
+	assert_int_equal(unlink("d/f"), 0);
+	put("d/f", "other");
+	f->policy.force = true;
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	assert_int_equal(look("d/f").st_ino, look("s/f").st_ino);
+	assert_int_equal(count_entries("d"), 4);
+}
+
+static void a_link_of_a_swapped_source_is_taken_back(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+
+	f->policy.hard_link = true;
+	put("s/f", "x");
+	entry = entry_of("f");
+	assert_int_equal(rename("s/f", "kept"), 0);
+	put("s/f", "y");
+	assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
+	assert_int_equal(count_entries("d"), 0);
+}
+
+static void symbolic_links_lead_to_the_source(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	char text[100];
+
+	f->policy.symbolic_link = true;
+	put("s/f", "x");
+	entry = entry_of("f");
+	entry.link_text = "s/f";
+	/* As in cp: a relative text is right only in the current directory. */
+	assert_failed(copy(f, &entry), STAGE_LINK);
+	assert_int_equal(count_entries("d"), 0);
+	snprintf(text, sizeof text, "%s/s/f", f->root);
+	entry.link_text = text;
+	assert_status(copy(f, &entry), OUTCOME_COPIED);
+	assert_link("d/f", text);
+	assert_failed(copy(f, &entry), STAGE_LINK);
+	f->policy.force = true;
+	assert_status(copy(f, &entry), OUTCOME_COPIED);
+	f->policy.force = false;
+	assert_int_equal(unlink("d/f"), 0);
+	assert_int_equal(chdir("d"), 0);
+	entry.link_text = "../s/f";
+	assert_status(copy(f, &entry), OUTCOME_COPIED);
+	assert_link("f", "../s/f");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(symlinks_are_copied_as_they_are),
+		TEST(special_files_are_copied_as_they_are),
+		TEST(a_device_nobody_may_make_is_a_failure),
+		TEST(a_further_name_becomes_a_link),
+		TEST(a_further_name_obeys_the_rules_for_what_is_there),
+		TEST(without_a_first_copy_there_is_a_copy),
+		TEST(a_link_to_what_is_no_longer_our_copy_is_taken_back),
+		TEST(too_many_links_make_a_copy),
+		TEST(links_are_made_of_the_source),
+		TEST(a_link_of_a_swapped_source_is_taken_back),
+		TEST(symbolic_links_lead_to_the_source),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+/* range: a big file in ranges, and its commit. */
+#include "copy_fixture.h"
+
+#define BIG (5u << 20)
+
+static void make_big(void)
+{
+	int fd = open("s/big", O_WRONLY | O_CREAT | O_TRUNC, 0640);
+
+	for (unsigned at = 0; at < BIG; at += 4096) {
+		char block[4096];
+
+		if (at >= 1u << 20 && at < 2u << 20)
+			continue; /* a hole */
+		memset(block, (int)(at >> 12), sizeof block);
+		assert_int_equal(pwrite(fd, block, sizeof block, at), sizeof block);
+	}
+	close(fd);
+}
+
+static struct outcome range(struct fixture *f, const struct entry *entry, const char *temp, uint64_t offset)
+{
+	struct outcome outcome;
+
+	memset(&outcome, 0xa5, sizeof outcome);
+	entry_range(&f->copier, &f->place, entry, temp, offset, 1 << 20, &outcome);
+	return outcome;
+}
+
+static struct outcome commit(struct fixture *f, const struct entry *entry, const char *temp)
+{
+	struct outcome outcome;
+
+	memset(&outcome, 0xa5, sizeof outcome);
+	entry_commit(&f->copier, &f->place, entry, temp, &outcome);
+	return outcome;
+}
+
+static void ranges_in_any_order_make_the_file(void **state)
+{
+	static const unsigned order[] = { 3, 0, 4, 1, 2 };
+	struct fixture *f = *state;
+	struct outcome outcome;
+	struct entry entry;
+	char temp[TEMP_NAME_SIZE], path[100];
+
+	make_big();
+	set_mtime("s/big", 4321, 5);
+	temp_name_for_ranges(temp, 1);
+	snprintf(path, sizeof path, "d/%s", temp);
+	for (int redo = 0; redo < 2; redo++) {
+		uint64_t bytes = 0;
+
+		begin_run(f); /* the temporary file is born after the source's last change */
+		entry = entry_of("big");
+		entry.redo = redo;
+		for (int i = 0; i < 5; i++) {
+			outcome = range(f, &entry, temp, (uint64_t)order[i] << 20);
+			assert_status(outcome, OUTCOME_COPIED);
+			bytes += outcome.bytes;
+			assert_int_equal(look(path).st_mode & 07777, 0600);
+			assert_true(is_absent("d/big") || redo);
+		}
+		assert_int_equal(bytes, BIG);
+		assert_status(commit(f, &entry, temp), OUTCOME_COPIED);
+		assert_int_equal(system("cmp s/big d/big"), 0);
+		assert_int_equal(look("d/big").st_mode & 07777, 0640);
+		assert_int_equal(look("d/big").st_mtim.tv_sec, 4321);
+		assert_int_equal(count_entries("d"), 1);
+	}
+	assert_true(look("d/big").st_blocks <= look("s/big").st_blocks + 16);
+}
+
+static void a_range_of_a_changed_source_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	char temp[TEMP_NAME_SIZE];
+
+	make_big();
+	tick();
+	temp_name_for_ranges(temp, 1);
+	entry = entry_of("big");
+	for (unsigned i = 0; i < 5; i++)
+		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+	tick();
+	/* Same size, changed between the ranges and the commit. */
+	int fd = open("s/big", O_WRONLY);
+	assert_int_equal(pwrite(fd, "!", 1, 5), 1);
+	close(fd);
+	assert_failed(commit(f, &entry, temp), STAGE_SOURCE_CHANGED);
+	assert_int_equal(count_entries("d"), 0);
+	/* Another size. */
+	assert_int_equal(truncate("s/big", BIG + 1), 0);
+	assert_failed(range(f, &entry, temp, 0), STAGE_SOURCE_CHANGED);
+	assert_int_equal(count_entries("d"), 0);
+	/* Another file. */
+	assert_int_equal(rename("s/big", "kept"), 0);
+	make_big();
+	assert_failed(range(f, &entry, temp, 0), STAGE_SOURCE_CHANGED);
+	assert_int_equal(count_entries("d"), 0);
+}
+
+static void every_range_asks_the_policy(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	char temp[TEMP_NAME_SIZE];
+
+	make_big();
+	temp_name_for_ranges(temp, 1);
+	entry = entry_of("big");
+	put("d/big", "old");
+	f->policy.update = UPDATE_NONE;
+	assert_status(range(f, &entry, temp, 0), OUTCOME_SKIPPED);
+	assert_status(range(f, &entry, temp, 1 << 20), OUTCOME_SKIPPED);
+	f->policy.update = UPDATE_ALL;
+	assert_int_equal(unlink("d/big"), 0);
+	assert_int_equal(mkdir("d/big", 0755), 0);
+	assert_failed(range(f, &entry, temp, 0), STAGE_IS_DIRECTORY);
+	assert_int_equal(count_entries("d"), 1);
+	/* A directory that came while the ranges were copied. */
+	assert_int_equal(rmdir("d/big"), 0);
+	tick();
+	for (unsigned i = 0; i < 5; i++)
+		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+	assert_int_equal(mkdir("d/big", 0755), 0);
+	assert_failed(commit(f, &entry, temp), STAGE_IS_DIRECTORY);
+	assert_int_equal(count_entries("d"), 1);
+}
+
+/* The name can be guessed. */
+static void a_temporary_file_somebody_put_there_is_not_written_to(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	char temp[TEMP_NAME_SIZE], path[100];
+
+	if (geteuid() != 0)
+		skip();
+	make_big();
+	temp_name_for_ranges(temp, 1);
+	snprintf(path, sizeof path, "d/%s", temp);
+	entry = entry_of("big");
+	put(path, "");
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_failed(range(f, &entry, temp, 0), STAGE_CREATE);
+	assert_int_equal(look(path).st_size, 0);
+	assert_int_equal(unlink(path), 0);
+	put("victim", "");
+	assert_int_equal(chmod("victim", 0600), 0);
+	assert_int_equal(symlink("../victim", path), 0);
+	assert_int_equal(range(f, &entry, temp, 0).status, OUTCOME_FAILED);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(link("victim", path), 0);
+	assert_failed(range(f, &entry, temp, 0), STAGE_CREATE);
+	assert_int_equal(look("victim").st_size, 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(range(f, &entry, temp, 0).status, OUTCOME_FAILED);
+}
+
+static void a_commit_done_by_a_dead_worker_is_done(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	char temp[TEMP_NAME_SIZE];
+
+	make_big();
+	begin_run(f);
+	temp_name_for_ranges(temp, 1);
+	entry = entry_of("big");
+	for (unsigned i = 0; i < 5; i++)
+		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+	assert_status(commit(f, &entry, temp), OUTCOME_COPIED);
+	entry.redo = true;
+	assert_status(commit(f, &entry, temp), OUTCOME_COPIED);
+	/* But something that was there before the run is not the dead worker's. */
+	begin_run(f);
+	assert_int_equal(commit(f, &entry, temp).status, OUTCOME_FAILED);
+	entry.redo = false;
+	assert_int_equal(commit(f, &entry, temp).status, OUTCOME_FAILED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(ranges_in_any_order_make_the_file),
+		TEST(a_range_of_a_changed_source_is_refused),
+		TEST(every_range_asks_the_policy),
+		TEST(a_temporary_file_somebody_put_there_is_not_written_to),
+		TEST(a_commit_done_by_a_dead_worker_is_done),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
