@@ -63,6 +63,7 @@ static void check(const struct options *options)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *argv[ARGS_MAX + 1];
+	static char program[] = "pcopy";
 	static int silenced;
 	struct options options;
 	int argc = 0;
@@ -74,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	message_set_sink(check_line, NULL);
-	argv[argc++] = "pcopy";
+	argv[argc++] = program;
 	for (char *arg = text; arg < text + size && argc < ARGS_MAX; arg += strlen(arg) + 1)
 		argv[argc++] = arg;
 	argv[argc] = NULL;
