@@ -3,7 +3,7 @@
 # path of a checkout or a home, no address of a package mirror.
 #
 #   no_machine_words.sh ROOT
-set -eu
+set -euf
 cd "$1"
 # Written in pieces, so that this file does not find itself.
 words="(^|[^[:alnum:]_.\$}])/(w""ork|h""ome|r""oot|U""sers)/|(mir""ror|proxy|artifactory)[a-z0-9.-]*\.(internal|local|corp)"
