@@ -1,13 +1,19 @@
 /*
  * Calls the face's verbs where it has them. What a face does not do has one
- * answer here: a message goes to stderr, everything else is left out.
+ * answer here: a message goes to stderr, everything else is left out. The
+ * window's title is no face's own: it is set beside any of them.
  */
 #include "ui/renderer_state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "base/human.h"
 #include "base/message.h"
+#include "ui/terminal.h"
 
 int renderer_new(const struct renderer_face *face, const struct renderer_start *start, struct renderer **ret_renderer)
 {
@@ -23,12 +29,32 @@ int renderer_new(const struct renderer_face *face, const struct renderer_start *
 		free(renderer);
 		return r;
 	}
+	renderer->title = start && start->title;
 	*ret_renderer = renderer;
 	return 0;
 }
 
+static void show_title(struct renderer *renderer, const struct progress_view *view)
+{
+	char title[sizeof(renderer->last_title)], number[HUMAN_SIZE];
+	unsigned percent = view->fraction > 0 ? (unsigned)(view->fraction * 100) : 0;
+
+	if (view->fraction < 0)
+		snprintf(title, sizeof(title), "pcopy: scanning");
+	else if (view->eta_ns == PROGRESS_UNKNOWN)
+		snprintf(title, sizeof(title), "pcopy: %u%%", percent);
+	else
+		snprintf(title, sizeof(title), "pcopy: %u%%, %s to go", percent, human_duration(number, view->eta_ns));
+	if (strcmp(title, renderer->last_title) == 0)
+		return;
+	strcpy(renderer->last_title, title);
+	terminal_title(STDERR_FILENO, title);
+}
+
 void renderer_draw(struct renderer *renderer, const struct progress_view *view)
 {
+	if (renderer->title)
+		show_title(renderer, view);
 	if (renderer->face && renderer->face->draw)
 		renderer->face->draw(renderer, view);
 }
@@ -84,6 +110,9 @@ void renderer_finish(struct renderer *renderer, const struct summary *summary)
 	if (renderer->face && renderer->face->finish)
 		renderer->face->finish(renderer, summary);
 	renderer->face = NULL;
+	if (renderer->title && renderer->last_title[0])
+		terminal_title(STDERR_FILENO, NULL);
+	renderer->title = false;
 }
 
 void renderer_free(struct renderer *renderer)

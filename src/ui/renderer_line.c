@@ -8,21 +8,17 @@
  */
 #include <errno.h>
 #include <langinfo.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/human.h"
-#include "base/message.h"
 #include "ui/layout.h"
 #include "ui/renderer_state.h"
 #include "ui/terminal.h"
 
 struct line_state {
 	struct terminal *terminal;
-	bool utf8, title, suspended;
-	char last_title[64];
+	bool utf8, suspended;
 };
 
 bool renderer_line_possible(void)
@@ -35,6 +31,7 @@ static int line_start(struct renderer *renderer, const struct renderer_start *st
 	struct line_state *state = calloc(1, sizeof(*state));
 	int r;
 
+	(void)start; /* nothing of it is shown here */
 	if (!state)
 		return -ENOMEM;
 	r = terminal_new(STDERR_FILENO, &state->terminal);
@@ -43,28 +40,8 @@ static int line_start(struct renderer *renderer, const struct renderer_start *st
 		return r;
 	}
 	state->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	state->title = start->title;
-	if (state->title)
-		terminal_title(STDERR_FILENO, "pcopy");
 	renderer->state = state;
 	return 0;
-}
-
-static void show_title(struct line_state *state, const struct progress_view *view)
-{
-	char title[sizeof(state->last_title)], number[HUMAN_SIZE];
-
-	if (view->fraction < 0)
-		snprintf(title, sizeof(title), "pcopy: scanning");
-	else if (view->eta_ns == PROGRESS_UNKNOWN)
-		snprintf(title, sizeof(title), "pcopy: %u%%", (unsigned)(view->fraction * 100));
-	else
-		snprintf(title, sizeof(title), "pcopy: %u%%, %s to go", (unsigned)(view->fraction * 100),
-			 human_duration(number, view->eta_ns));
-	if (strcmp(title, state->last_title) == 0)
-		return;
-	strcpy(state->last_title, title);
-	terminal_title(STDERR_FILENO, title);
 }
 
 static void line_draw(struct renderer *renderer, const struct progress_view *view)
@@ -83,8 +60,6 @@ static void line_draw(struct renderer *renderer, const struct progress_view *vie
 	for (unsigned i = 0; i < layout.n_rows; i++)
 		rows[i] = layout.row[i];
 	terminal_draw(state->terminal, rows, layout.n_rows);
-	if (state->title)
-		show_title(state, view);
 }
 
 static void line_message(struct renderer *renderer, const char *line)
@@ -122,8 +97,6 @@ static void line_finish(struct renderer *renderer, const struct summary *summary
 
 	(void)summary; /* said by the caller, as a message like any other */
 	terminal_erase(state->terminal);
-	if (state->title)
-		terminal_title(STDERR_FILENO, NULL);
 	terminal_free(state->terminal);
 	free(state);
 	renderer->state = NULL;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/display.h"
 #include "golden.h"
+#include "ui/dashboard.h"
 #include "ui/layout.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -229,6 +230,111 @@ static void a_bar_fills_in_eighths(void **state)
 	assert_string_equal(buf, "██");
 }
 
+static const char *const worker_paths[] = {
+	"src/linux/drivers/net/ethernet/intel/ice/ice_main.c", "images/debian-12.5.0-amd64-DVD-1.iso",
+	"\xe6\xbc\xa2\xe5\xad\x97\xe3\x81\xae\xe5\x90\x8d\xe5\x89\x8d.txt", NULL,
+	"control\n\x1b[2J.bin", "caf" "e\xcc\x81 \xf0\x9f\x98\x80.jpg", "mail/cur/1700000000.M1P2.host:2,S", "last",
+};
+#define N_WORKERS (sizeof(worker_paths) / sizeof(worker_paths[0]))
+
+static const char *const said[] = {
+	"pcopy: cannot open 'a' for reading: Permission denied",
+	"pcopy: cannot open 'b' for reading: Permission denied",
+	"pcopy: owner and group of 'c' could not be kept: Operation not permitted",
+};
+
+/* Eight workers in mid-copy with twenty minutes of history. */
+static struct progress_view busy_view(struct progress_worker workers[static N_WORKERS],
+				      float bytes[static PROGRESS_HISTORY], float files[static PROGRESS_HISTORY])
+{
+	struct progress_view view = base_view();
+
+	view.sample.now_ns = 1000 * NS_PER_S;
+	for (unsigned i = 0; i < N_WORKERS; i++)
+		workers[i] = (struct progress_worker){
+			.path = worker_paths[i],
+			.activity = worker_paths[i] ? PROGRESS_READING + i % 3 : PROGRESS_IDLE,
+			.file_size = i % 2 ? 100 * MIB << i : 4096,
+			.file_bytes = i % 2 ? 30 * MIB << i : 0,
+			.since_ns = (999 - i) * NS_PER_S,
+		};
+	view.still_ns[4] = 95 * NS_PER_S;
+	view.sample.workers = workers;
+	view.sample.n_workers = N_WORKERS;
+	view.sample.jobs = N_WORKERS;
+	view.sample.files_failed = 3;
+	view.sample.queued_entries = 4321;
+	view.sample.pending_directories = 12;
+	view.sample.bandwidth = 200 * MIB;
+	view.sample.spent_ns[PROGRESS_WRITING] = 60 * NS_PER_S;
+	view.sample.spent_ns[PROGRESS_READING] = 25 * NS_PER_S;
+	view.sample.spent_ns[PROGRESS_METADATA] = 15 * NS_PER_S;
+	for (unsigned i = 0; i < PROGRESS_HISTORY; i++) {
+		bytes[i] = (float)(i % 50) * (float)(4 * MIB);
+		files[i] = (float)((i * 7) % 100);
+	}
+	view.bytes_history = bytes;
+	view.files_history = files;
+	view.n_history = PROGRESS_HISTORY;
+	return view;
+}
+
+static const char *const dashboard_rows[] = {
+#include "golden/dashboard.inc"
+};
+
+static void dashboards_are_as_expected(void **state)
+{
+	static const struct layout_size sizes[] = {{80, 24, true}, {40, 10, true}, {20, 5, true}, {200, 60, true},
+						   {80, 24, false}};
+	static float bytes[PROGRESS_HISTORY], files[PROGRESS_HISTORY];
+	static struct dashboard dashboard;
+	struct progress_worker workers[N_WORKERS];
+	struct progress_view view = busy_view(workers, bytes, files);
+	struct dashboard_extra extra = {.messages = said, .n_messages = 3, .failures = said, .n_failures = 3};
+	struct golden golden = {"dashboard", dashboard_rows, sizeof(dashboard_rows) / sizeof(dashboard_rows[0]), 0, 0};
+	char title[32];
+
+	(void)state;
+	for (unsigned mode = 0; mode < 3; mode++) {
+		extra.mode = mode;
+		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+			snprintf(title, sizeof(title), "mode %u, %ux%u", mode, sizes[s].columns, sizes[s].rows);
+			golden_row(&golden, title);
+			dashboard_layout(&view, &extra, &sizes[s], &dashboard);
+			assert_int_equal(dashboard.n_rows, sizes[s].rows);
+			for (unsigned i = 0; i < dashboard.n_rows; i++)
+				golden_row(&golden, dashboard.row[i]);
+		}
+	}
+	assert_int_equal(golden_end(&golden), 0);
+}
+
+static void a_dashboard_fits_any_size(void **state)
+{
+	static float bytes[PROGRESS_HISTORY], files[PROGRESS_HISTORY];
+	static struct dashboard dashboard;
+	struct progress_worker workers[N_WORKERS];
+	struct progress_view view = busy_view(workers, bytes, files);
+	struct dashboard_extra extra = {.messages = said, .n_messages = 3, .failures = said, .n_failures = 3};
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * 200 * 20; i++) {
+		struct layout_size size = {1 + i / 3 % 200, 1 + i / 600 * 3, i % 2};
+
+		extra.mode = i % 3;
+		extra.prompt = i % 7 ? NULL : "a question that is rather long to be asked at all";
+		extra.scroll = i % 5;
+		view.n_history = i % PROGRESS_HISTORY;
+		dashboard_layout(&view, &extra, &size, &dashboard);
+		assert_true(dashboard.n_rows <= size.rows);
+		for (unsigned r = 0; r < dashboard.n_rows; r++) {
+			assert_true(display_width(dashboard.row[r]) <= size.columns - 1);
+			assert_printable(dashboard.row[r]);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +344,8 @@ int main(void)
 		cmocka_unit_test(rows_are_as_expected),
 		cmocka_unit_test(the_percentage_is_never_rounded_up),
 		cmocka_unit_test(a_bar_fills_in_eighths),
+		cmocka_unit_test(dashboards_are_as_expected),
+		cmocka_unit_test(a_dashboard_fits_any_size),
 	};
 
 	setlocale(LC_ALL, "C.UTF-8");
