@@ -5,19 +5,19 @@
  *
  *   main              options -> operands -> pool -> renderer -> session in a loop
  *   cli/              options (argv to a struct), usage (--help)
- *   master/operands   SOURCE... DEST by cp's rule     storage   what the disk is like
+ *   master/operands   SOURCE... DEST by cp's rule     file_list --files-from   storage  what the disk is like
  *   master/loop       libuv: doorbell, pidfds, signals, tick; calls
  *   master/session    the state machine; its parts:
  *     intake          what a scan found becomes jobs  (dir_node, link_table)
  *     job_ledger      every job, and its one state
  *     dispatch        who gets which job next
- *     recovery, watch a worker died, or stopped
- *     tally, report   counts, sentences               names     what an entry is called
+ *     confirm         a completion takes effect      recovery, watch  a worker died, or stopped
+ *     tally, report   counts, sentences               names     what an entry is called   space  will it fit
  *     sampler         the moment, for the display
  *   master/worker_pool  N slots: worker_process, and from ipc/:
  *     job_pipe, job   frames down                     lane, completion_queue, record  facts up
  *     gauge           live numbers, and the master's word to all
- *   worker/worker     the child's loop                open_dirs  what it has open
+ *   worker/worker     the child's loop                open_dirs  what it has open   tell  what it reports
  *   copy/             resolve, scan, directory, entry, replace, data, holes,
  *                     metadata, xattr, temp_name      tree       the operand table
  *   ui/               progress, eta (model)  layout (rows)  renderer_* (faces)  summary

@@ -23,7 +23,7 @@ enum job_kind {
 	JOB_LINK,     /* the entries become hard links of .target (path from the destination base) */
 	JOB_FINISH,   /* dir's own metadata, after its last child */
 	JOB_FLUSH,    /* syncfs the destination */
-	JOB_DISCARD,  /* remove the one entry's temporary file */
+	JOB_DISCARD,  /* a given-up entry: remove its temporary file (.target) and what dead workers left of it */
 	JOB_KIND_COUNT,
 };
 

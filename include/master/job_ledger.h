@@ -87,9 +87,9 @@ struct job *ledger_oldest(const struct job_ledger *ledger, unsigned slot);
 /* SENT to QUEUED, at the head of its class, under a new number and with JOB_REDO. */
 void ledger_requeue(struct job_ledger *ledger, struct job *job);
 
-/* A new job with the entries of @job whose bits are in @mask, JOB_REDO, and the
- * same number of attempts; for the caller to queue. */
-struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, uint64_t mask);
+/* A new job of @kind with the entries of @job whose bits are in @mask, JOB_REDO,
+ * and the same number of attempts; for the caller to queue. */
+struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum job_kind kind, uint64_t mask);
 
 /* Drops every queued job (an interrupt); calls @each before freeing. */
 void ledger_drop_queued(struct job_ledger *ledger, void (*each)(struct job *job, void *arg), void *arg);

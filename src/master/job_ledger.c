@@ -261,13 +261,14 @@ void ledger_requeue(struct job_ledger *ledger, struct job *job)
 	enqueue(ledger, job, true);
 }
 
-struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, uint64_t mask)
+struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum job_kind kind, uint64_t mask)
 {
 	struct job_view view;
 	struct job_entry entry;
 
 	if (job_parse(job->frame.data, job->frame.len, &view) < 0)
 		abort(); /* we wrote it */
+	view.kind = kind;
 	view.flags = job->flags | JOB_REDO;
 	struct job *subset = ledger_job(ledger, job->class, &view, job->dir);
 

@@ -24,6 +24,11 @@ static void give_up_entry(struct intake *intake, struct job *job, uint32_t index
 
 	report_outcome(intake->report, &subject, &outcome);
 	intake_settled(intake, job->dir, &entry, OUTCOME_FAILED);
+
+	struct job *discard = ledger_subset(intake->ledger, job, JOB_DISCARD, UINT64_C(1) << index);
+
+	job->dir->pending++;
+	ledger_queue(intake->ledger, discard);
 }
 
 static unsigned redo_batch(struct intake *intake, struct job *job, int in_hand)
@@ -34,10 +39,12 @@ static unsigned redo_batch(struct intake *intake, struct job *job, int in_hand)
 
 	if (in_hand >= 0 && (rest & UINT64_C(1) << in_hand)) {
 		rest &= ~(UINT64_C(1) << in_hand);
-		if (job->attempts > 0) {
+		if (job->kind == JOB_DISCARD) {
+			; /* it was given up already: a third worker is not risked */
+		} else if (job->attempts > 0) {
 			give_up_entry(intake, job, (uint32_t)in_hand);
 		} else {
-			struct job *alone = ledger_subset(intake->ledger, job, UINT64_C(1) << in_hand);
+			struct job *alone = ledger_subset(intake->ledger, job, job->kind, UINT64_C(1) << in_hand);
 
 			alone->attempts = 1;
 			job->dir->pending++;
@@ -46,7 +53,7 @@ static unsigned redo_batch(struct intake *intake, struct job *job, int in_hand)
 		}
 	}
 	if (rest) {
-		struct job *others = ledger_subset(intake->ledger, job, rest);
+		struct job *others = ledger_subset(intake->ledger, job, job->kind, rest);
 
 		others->attempts = 0;
 		job->dir->pending++;

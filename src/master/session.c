@@ -19,23 +19,21 @@
  */
 #include "master/session.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/display.h"
-#include "base/human.h"
 #include "base/message.h"
+#include "master/confirm.h"
 #include "master/dispatch.h"
 #include "master/intake.h"
 #include "master/recovery.h"
 #include "master/report.h"
 #include "master/sampler.h"
+#include "master/space.h"
 #include "master/watch.h"
 #include "ui/layout.h"
 
 #include <assert.h>
-#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STOP_PATIENCE (1500 * NS_PER_MS)    /* an interrupt: what takes longer is killed */
 #define SPACE_PATIENCE (10 * NS_PER_S)      /* a full disk: others may end their step */
@@ -50,6 +48,7 @@ struct session {
 	struct report report;
 	struct intake intake;
 	struct dispatch dispatch;
+	struct confirm confirm;
 	struct sampler sampler;
 	struct watch watch;
 	struct progress *progress;
@@ -61,8 +60,6 @@ struct session {
 	int stop_signal;
 	bool broken;               /* a bug or no worker left: the status says so */
 };
-
-static void stop(struct session *session, uint64_t patience_ns);
 
 int session_new(const struct session_setup *setup, struct session **ret_session)
 {
@@ -93,6 +90,7 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 		.pool = setup->pool, .ledger = session->intake.ledger, .in_use = setup->jobs,
 		.batch_limit = DISPATCH_FIRST_BATCH,
 	};
+	session->confirm = (struct confirm){ .intake = &session->intake, .dispatch = &session->dispatch };
 	sampler_init(&session->sampler, &session->dispatch, &session->intake);
 	watch_init(&session->watch, setup->pool);
 	session->progress = progress_new(session->tally.start_ns);
@@ -208,174 +206,57 @@ static int nonsense(struct session *session, unsigned slot, const struct record 
 	return 1;
 }
 
-/* Too little room is seen as soon as the scan knows of more than there was free. */
-static void check_space(struct session *session)
+static struct space space_of(const struct session *session)
 {
-	const struct storage *storage = session->setup.storage;
-	const struct tally *tally = &session->tally;
-	char need[HUMAN_SIZE], have[HUMAN_SIZE];
-
-	if (!session->setup.options->preflight || storage->shares_extents || session->state != RUNNING ||
-	    session->setup.options->policy.update != UPDATE_ALL)
-		return;
-	bool bytes = tally->found_blocks * 512 > storage->free_bytes;
-	bool inodes = tally->found_inodes > storage->free_inodes;
-
-	if (!bytes && !inodes)
-		return;
-	CLEANUP_FREE char *quoted = display_quote(session->setup.operands->tree.dest_base);
-
-	if (bytes)
-		message_say("will not fit: the source needs at least %s, the file system of %s had %s free "
-		            "(--no-preflight to try)", human_bytes(need, tally->found_blocks * 512), quoted,
-		            human_bytes(have, storage->free_bytes));
-	else
-		message_say("will not fit: the source needs at least %s inodes, the file system of %s had %s free "
-		            "(--no-preflight to try)", human_count(need, tally->found_inodes), quoted,
-		            human_count(have, storage->free_inodes));
-	session->tally.no_space = true;
-	stop(session, SPACE_PATIENCE);
+	return (struct space){
+		session->setup.options, session->setup.storage, &session->tally, session->setup.operands->tree.dest_base,
+	};
 }
 
 /* The disk is full: nothing that is still queued has a chance. */
 static void out_of_space(struct session *session)
 {
-	const struct tally *tally = &session->tally;
-	char left[HUMAN_SIZE], all[HUMAN_SIZE];
-	CLEANUP_FREE char *quoted = display_quote(session->setup.operands->tree.dest_base);
+	struct space space = space_of(session);
 
 	if (session->state == STOPPING)
 		return;
-	message_say("no space left on the file system of %s: stopping, %s of %s%s not copied", quoted,
-	            human_bytes(left, tally->found_bytes - tally->sum.bytes), human_bytes(all, tally->found_bytes),
-	            scan_ended(session) ? "" : " found so far");
+	space_say_full(&space, scan_ended(session));
 	stop(session, SPACE_PATIENCE);
 }
 
-static void settle(struct session *session, struct job *job, uint32_t index, const struct outcome *outcome)
+static void check_space(struct session *session)
 {
-	struct job_view view;
-	struct job_entry entry;
-	struct report_subject subject = { job->dir, NULL, 0 };
+	struct space space = space_of(session);
 
-	if (job->entries > 0) {
-		if (job_parse(job->frame.data, job->frame.len, &view) < 0 || !job_view_entry(&view, index, &entry))
-			abort(); /* we wrote it, and the index was checked */
-		subject.leaf = entry.name;
-		subject.size = job->kind == JOB_LINK ? 0 : entry.size;
-		job->settled |= UINT64_C(1) << index;
-		job->settled_bytes += outcome->bytes;
-	}
-	if (job->kind == JOB_FLUSH) {
-		session->tally.sum.failed++;
-		message_say("the data could not be written to the disk: %s", strerror(outcome->err));
+	if (session->state != RUNNING || !space_is_short(&space))
 		return;
-	}
-	report_outcome(&session->report, &subject, outcome);
-	if (job->kind == JOB_LINK && outcome->status == OUTCOME_COPIED && !outcome->bytes)
-		session->tally.sum.links++;
-	if (job->kind == JOB_COPY && !session->intake.stopping)
-		intake_settled(&session->intake, job->dir, &entry, (enum outcome_status)outcome->status);
-	if (outcome->status == OUTCOME_FAILED && (outcome->err == ENOSPC || outcome->err == EDQUOT))
-		out_of_space(session);
-}
-
-/* The entries of a finished batch that went without saying. */
-static int settle_rest(struct session *session, struct job *job, const struct record *record)
-{
-	bool listing = session->setup.options->verbose, links = link_table_size(session->intake.links) > 0;
-	struct job_view view;
-	struct job_entry entry;
-
-	if (record->done.copied != job->entries - (uint32_t)__builtin_popcountll(job->settled))
-		return -EBADMSG;
-	tally_copied(&session->tally, record->done.copied, record->done.bytes);
-	/* A file may have another size than the scan saw; the total follows. */
-	session->tally.found_bytes += record->done.bytes;
-	if (job_parse(job->frame.data, job->frame.len, &view) < 0)
-		abort();
-	for (uint32_t i = 0; job_view_next(&view, &entry); i++) {
-		struct report_subject subject = { job->dir, entry.name, entry.size };
-
-		if (job->settled & UINT64_C(1) << i)
-			continue;
-		if (job->kind == JOB_LINK)
-			session->tally.sum.links++;
-		else
-			session->tally.found_bytes -= entry.size;
-		if (listing)
-			report_listing(&session->report, &subject);
-		if (links && job->kind == JOB_COPY && !session->intake.stopping)
-			intake_settled(&session->intake, job->dir, &entry, OUTCOME_COPIED);
-	}
-	return 0;
-}
-
-static int on_done(struct session *session, struct job *job, const struct record *record)
-{
-	int err = settle_rest(session, job, record);
-
-	if (err < 0)
-		return err;
-	session->idle_deaths = 0;
-	dispatch_learn(&session->dispatch, job, clock_now_ns());
-	if (job->kind == JOB_FINISH) {
-		session->tally.sum.directories++;
-		intake_finished(&session->intake, job->dir);
-	} else if (job->dir) {
-		intake_piece_done(&session->intake, job->dir);
-	}
-	ledger_done(session->intake.ledger, job);
-	return 0;
-}
-
-static int on_scanned(struct session *session, struct job *job, const struct record *record)
-{
-	int err = intake_scanned(&session->intake, job, record);
-
-	if (err < 0)
-		return err;
-	session->idle_deaths = 0;
-	ledger_done(session->intake.ledger, job);
-	check_space(session);
-	return 0;
+	session->tally.no_space = true;
+	stop(session, SPACE_PATIENCE);
 }
 
 static int on_record(unsigned slot, const void *bytes, size_t len, void *arg)
 {
 	struct session *session = arg;
 	struct record record = { 0 };
-	const char *name;
 
 	if (session->broken)
 		return 1;
-	if (record_parse(bytes, len, &record, &name) < 0)
+	switch (confirm_record(&session->confirm, slot, bytes, len, &record)) {
+	case CONFIRM_OK:
+		break;
+	case CONFIRM_SCANNED:
+		check_space(session);
+		break;
+	case CONFIRM_FULL:
+		out_of_space(session);
+		break;
+	case CONFIRM_NONSENSE:
 		return nonsense(session, slot, &record);
-	struct job *job = ledger_find(session->intake.ledger, slot, record.job);
-	int err = 0;
-
-	if (!job)
-		return nonsense(session, slot, &record);
-	switch ((enum record_kind)record.kind) {
-	case RECORD_ENTRY:
-		intake_entry(&session->intake, job, &record, name);
-		break;
-	case RECORD_RESULT:
-		if (record.index >= (job->entries ? job->entries : 1))
-			return nonsense(session, slot, &record);
-		settle(session, job, record.index, &record.result);
-		break;
-	case RECORD_SCANNED:
-		err = job->kind == JOB_SCAN ? on_scanned(session, job, &record) : -EBADMSG;
-		break;
-	case RECORD_DONE:
-		err = on_done(session, job, &record);
-		break;
-	case RECORD_KIND_COUNT:
-		err = -EBADMSG;
-		break;
 	}
-	return err < 0 ? nonsense(session, slot, &record) : 0;
+	if (session->confirm.progress)
+		session->idle_deaths = 0;
+	session->confirm.progress = false;
+	return 0;
 }
 
 void session_begin(struct session *session)

@@ -20,8 +20,8 @@
 #include "copy/scan.h"
 #include "copy/temp_name.h"
 #include "ipc/job.h"
-#include "ipc/record.h"
 #include "worker/open_dirs.h"
+#include "worker/tell.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -29,7 +29,6 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define PAUSE_NAP_NS (50 * NS_PER_MS)
 #define LOW_WORK 2 /* frames in memory: time to ask for more */
 
 struct worker {
@@ -37,125 +36,21 @@ struct worker {
 	struct copier copier;
 	struct scanner *scanner;
 	struct open_dirs *dirs;
-	struct gauge_snapshot gauge;
-	uint64_t activity_since;
-	uint64_t record_space[(RECORD_MAX + 7) / 8];
+	struct tell tell;
 };
-
-static void set_activity(struct worker *worker, enum gauge_activity activity)
-{
-	if (worker->setup->timing && activity != worker->gauge.activity) {
-		uint64_t now = clock_now_ns();
-
-		worker->gauge.spent_ns[worker->gauge.activity] += now - worker->activity_since;
-		worker->activity_since = now;
-	}
-	worker->gauge.activity = activity;
-}
-
-static void publish(struct worker *worker)
-{
-	gauge_publish(worker->setup->board, worker->setup->slot, &worker->gauge);
-}
 
 static void on_activity(int activity, void *arg)
 {
-	set_activity(arg, (enum gauge_activity)activity);
-}
+	struct worker *worker = arg;
 
-static void put(struct worker *worker, const struct record *record, const char *name)
-{
-	size_t len = record_format(worker->record_space, record, name);
-	enum gauge_activity before = (enum gauge_activity)worker->gauge.activity;
-
-	if (completion_queue_try_put(worker->setup->queue, worker->setup->slot, worker->record_space, len) == 0)
-		return;
-	set_activity(worker, ACTIVITY_LANE);
-	publish(worker);
-	completion_queue_put(worker->setup->queue, worker->setup->slot, worker->record_space, len, UINT64_MAX);
-	set_activity(worker, before);
-}
-
-static void nap(uint64_t ns)
-{
-	struct timespec time = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
-
-	nanosleep(&time, NULL);
-}
-
-/* Between two chunks and two entries: obeys the master's word. Returns 0 to go
- * on or -ECANCELED. */
-static int obey(struct worker *worker, uint64_t bytes)
-{
-	struct gauge_board *board = worker->setup->board;
-	enum gauge_activity before = (enum gauge_activity)worker->gauge.activity;
-	uint64_t wait = bytes ? gauge_take_bandwidth(board, bytes, clock_now_ns()) : 0;
-
-	for (;;) {
-		enum gauge_order order = gauge_order(board);
-
-		if (order == ORDER_STOP)
-			return -ECANCELED;
-		if (order == ORDER_RUN && wait == 0)
-			break;
-		uint64_t step = wait && wait < PAUSE_NAP_NS ? wait : PAUSE_NAP_NS;
-
-		set_activity(worker, ACTIVITY_THROTTLE);
-		publish(worker);
-		nap(step);
-		if (order == ORDER_RUN)
-			wait -= step;
-	}
-	set_activity(worker, before);
-	return 0;
+	tell_activity(&worker->tell, (enum gauge_activity)activity);
 }
 
 static int on_bytes(uint64_t bytes, void *arg)
 {
 	struct worker *worker = arg;
 
-	worker->gauge.job_bytes += bytes;
-	worker->gauge.file_bytes += bytes;
-	publish(worker);
-	return obey(worker, bytes);
-}
-
-static void take_in_hand(struct worker *worker, uint32_t index)
-{
-	worker->gauge.index = index;
-	worker->gauge.file_bytes = 0;
-	worker->gauge.since_ns = clock_now_ns();
-	publish(worker);
-}
-
-static void put_result(struct worker *worker, const struct job_view *job, uint32_t index,
-                       const struct outcome *outcome)
-{
-	struct record record = { .kind = RECORD_RESULT, .job = job->id, .index = index, .result = *outcome };
-
-	put(worker, &record, NULL);
-}
-
-static void put_done(struct worker *worker, const struct job_view *job, uint32_t copied, uint64_t bytes)
-{
-	struct record record = { .kind = RECORD_DONE, .job = job->id, .done = { .bytes = bytes, .copied = copied } };
-
-	put(worker, &record, NULL);
-}
-
-/* What goes without saying is a plain copy in which nothing was lost. */
-static bool worth_telling(const struct worker *worker, const struct outcome *outcome)
-{
-	return outcome->status != OUTCOME_COPIED || outcome->lost || outcome->method > DATA_PLAIN ||
-	       worker->setup->policy->explain;
-}
-
-/* One outcome for every entry of a job that could not even begin. */
-static void fail_all(struct worker *worker, const struct job_view *job, const struct outcome *outcome)
-{
-	for (uint32_t i = 0; i < job->count; i++)
-		put_result(worker, job, i, outcome);
-	put_done(worker, job, 0, 0);
+	return tell_bytes(&worker->tell, bytes);
 }
 
 static struct entry describe(const struct worker *worker, const struct job_view *job, const struct job_entry *named)
@@ -189,28 +84,30 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 	uint64_t bytes = 0;
 
 	if (!place) {
-		fail_all(worker, job, &outcome);
+		tell_all_failed(&worker->tell, job, &outcome);
 		return;
 	}
+	if (job->flags & JOB_REDO)
+		directory_sweep(place->dst_fd); /* what the dead worker left half made */
 	for (uint32_t i = 0; job_view_next(&view, &named); i++) {
 		struct entry entry = describe(worker, job, &named);
 
-		take_in_hand(worker, i);
-		set_activity(worker, ACTIVITY_METADATA);
+		tell_in_hand(&worker->tell, i);
+		tell_activity(&worker->tell, ACTIVITY_METADATA);
 		outcome = (struct outcome){ 0 };
-		if (obey(worker, 0) < 0)
+		if (tell_and_obey(&worker->tell, 0) < 0)
 			outcome = (struct outcome){ .status = OUTCOME_FAILED, .err = ECANCELED };
 		else
 			one(worker, place, job, &entry, &outcome);
-		if (worth_telling(worker, &outcome)) {
-			put_result(worker, job, i, &outcome);
+		if (tell_is_worth(&worker->tell, &outcome)) {
+			tell_result(&worker->tell, job, i, &outcome);
 		} else {
 			copied++;
 			bytes += outcome.bytes;
 		}
-		worker->gauge.job_files++;
+		worker->tell.gauge.job_files++;
 	}
-	put_done(worker, job, copied, bytes);
+	tell_done(&worker->tell, job, copied, bytes);
 }
 
 static void copy_one(struct worker *worker, const struct place *place, const struct job_view *job,
@@ -232,13 +129,17 @@ static void commit_one(struct worker *worker, const struct place *place, const s
 	entry_commit(&worker->copier, place, entry, job->target, ret);
 }
 
+/* An entry is given up after two workers died on it: in a directory this run
+ * made, what has its name now is what the first of them left. */
 static void discard_one(struct worker *worker, const struct place *place, const struct job_view *job,
                         const struct entry *entry, struct outcome *ret)
 {
 	(void)worker;
-	(void)entry;
 	(void)ret;
-	unlinkat(place->dst_fd, job->target, 0);
+	if (*job->target)
+		unlinkat(place->dst_fd, job->target, 0);
+	if (place->made)
+		unlinkat(place->dst_fd, entry->dst_name, 0);
 }
 
 static void link_one(struct worker *worker, const struct place *place, const struct job_view *job,
@@ -284,7 +185,7 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 		},
 	};
 
-	put(context->worker, &record, entry->name);
+	tell_record(&context->worker->tell, &record, entry->name);
 	context->entries++;
 	return gauge_order(context->worker->setup->board) == ORDER_STOP ? -ECANCELED : 0;
 }
@@ -339,8 +240,8 @@ static void scan(struct worker *worker, const struct job_view *job)
 	struct record record = { .kind = RECORD_SCANNED, .job = job->id, .scanned = { .last = 1 } };
 	struct outcome *outcome = &record.scanned.outcome;
 
-	set_activity(worker, ACTIVITY_SCAN);
-	take_in_hand(worker, 0);
+	tell_activity(&worker->tell, ACTIVITY_SCAN);
+	tell_in_hand(&worker->tell, 0);
 	if (job->flags & JOB_FIRST_SLICE) {
 		bool made = false;
 		CLEANUP_FD int src_fd = open_dirs_source(worker->dirs, job, outcome);
@@ -365,7 +266,7 @@ static void scan(struct worker *worker, const struct job_view *job)
 		if (place)
 			list_slice(worker, job, place->src_fd, &record);
 	}
-	put(worker, &record, NULL);
+	tell_record(&worker->tell, &record, NULL);
 }
 
 static void finish(struct worker *worker, const struct job_view *job)
@@ -373,28 +274,28 @@ static void finish(struct worker *worker, const struct job_view *job)
 	struct outcome outcome = { 0 };
 	const struct place *place = open_dirs_get(worker->dirs, job, &outcome);
 
-	set_activity(worker, ACTIVITY_METADATA);
-	take_in_hand(worker, 0);
+	tell_activity(&worker->tell, ACTIVITY_METADATA);
+	tell_in_hand(&worker->tell, 0);
 	if (place)
 		directory_finish(&worker->copier, place->src_fd, place->dst_fd, job->flags & JOB_DIR_MADE, &outcome);
 	open_dirs_drop(worker->dirs, job);
 	if (outcome.status != OUTCOME_COPIED || outcome.lost)
-		put_result(worker, job, 0, &outcome);
-	put_done(worker, job, 0, 0);
+		tell_result(&worker->tell, job, 0, &outcome);
+	tell_done(&worker->tell, job, 0, 0);
 }
 
 static void flush_destination(struct worker *worker, const struct job_view *job)
 {
 	CLEANUP_FD int fd = open_dirs_dest(worker->dirs, "");
 
-	set_activity(worker, ACTIVITY_FLUSH);
-	take_in_hand(worker, 0);
+	tell_activity(&worker->tell, ACTIVITY_FLUSH);
+	tell_in_hand(&worker->tell, 0);
 	if (fd < 0 || syncfs(fd) < 0) {
 		struct outcome outcome = { .status = OUTCOME_FAILED, .stage = STAGE_SYNC, .err = fd < 0 ? -fd : errno };
 
-		put_result(worker, job, 0, &outcome);
+		tell_result(&worker->tell, job, 0, &outcome);
 	}
-	put_done(worker, job, 0, 0);
+	tell_done(&worker->tell, job, 0, 0);
 }
 
 /* Waking the master costs a context switch, as much as copying a small file.
@@ -407,8 +308,7 @@ static void ring_if_needed(struct worker *worker)
 
 static void do_job(struct worker *worker, const struct job_view *job)
 {
-	worker->gauge.job = job->id;
-	worker->gauge.job_files = worker->gauge.job_bytes = 0;
+	tell_job(&worker->tell, job->id);
 	switch (job->kind) {
 	case JOB_SCAN:
 		scan(worker, job);
@@ -437,9 +337,7 @@ static void do_job(struct worker *worker, const struct job_view *job)
 	case JOB_KIND_COUNT:
 		break;
 	}
-	worker->gauge.job = 0;
-	set_activity(worker, ACTIVITY_IDLE);
-	publish(worker);
+	tell_idle(&worker->tell);
 	ring_if_needed(worker);
 }
 
@@ -487,7 +385,10 @@ static int set_up(struct worker *worker)
 		.activity = setup->timing ? on_activity : NULL,
 		.activity_arg = worker,
 	};
-	worker->activity_since = clock_now_ns();
+	worker->tell = (struct tell){
+		.queue = setup->queue, .board = setup->board, .slot = setup->slot, .timing = setup->timing,
+		.every_outcome = setup->policy->explain, .activity_since = clock_now_ns(),
+	};
 	int err = data_new(setup->policy, on_bytes, worker, &worker->copier.data);
 
 	if (err == 0)

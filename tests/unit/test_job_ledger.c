@@ -151,7 +151,7 @@ static void subset_has_the_chosen_entries(void **state)
 	struct job_view view;
 	struct job_entry entry;
 
-	subset = ledger_subset(f->ledger, job, 1u << 1 | 1u << 4);
+	subset = ledger_subset(f->ledger, job, JOB_COPY, 1u << 1 | 1u << 4);
 	assert_int_equal(subset->entries, 2);
 	assert_int_equal(subset->bytes, 20);
 	assert_int_equal(job_parse(subset->frame.data, subset->frame.len, &view), 0);

@@ -1,0 +1,140 @@
+/*
+ * Two kinds of word about an entry: a RESULT of its own, which arrives at once
+ * and is remembered as a bit in the job, or nothing, which the job's DONE makes
+ * "copied, nothing to tell". A death in between leaves the bits: what has one
+ * is never redone, what has none always is.
+ */
+#include "master/confirm.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/message.h"
+
+#include <string.h>
+
+/* The sentence for the one job that is about no entry. */
+static void flush_failed(struct confirm *confirm, const struct outcome *outcome)
+{
+	confirm->intake->tally->sum.failed++;
+	message_say("the data could not be written to the disk: %s", strerror(outcome->err));
+}
+
+static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, uint32_t index,
+                                      const struct outcome *outcome)
+{
+	struct intake *intake = confirm->intake;
+	struct report_subject subject = { job->dir, NULL, 0 };
+	struct job_view view;
+	struct job_entry entry;
+
+	if (index >= (job->entries ? job->entries : 1))
+		return CONFIRM_NONSENSE;
+	if (job->entries > 0) {
+		if (job_parse(job->frame.data, job->frame.len, &view) < 0 || !job_view_entry(&view, index, &entry))
+			abort(); /* we wrote it, and the index was checked */
+		subject.leaf = entry.name;
+		subject.size = job->kind == JOB_LINK ? 0 : entry.size;
+		job->settled |= UINT64_C(1) << index;
+		job->settled_bytes += outcome->bytes;
+	}
+	if (job->kind == JOB_FLUSH) {
+		flush_failed(confirm, outcome);
+		return CONFIRM_OK;
+	}
+	report_outcome(intake->report, &subject, outcome);
+	if (job->kind == JOB_LINK && outcome->status == OUTCOME_COPIED && !outcome->bytes)
+		intake->tally->sum.links++;
+	if (job->kind == JOB_COPY && !intake->stopping)
+		intake_settled(intake, job->dir, &entry, (enum outcome_status)outcome->status);
+	if (outcome->status == OUTCOME_FAILED && (outcome->err == ENOSPC || outcome->err == EDQUOT))
+		return CONFIRM_FULL;
+	return CONFIRM_OK;
+}
+
+/* The entries of a finished batch that went without saying. */
+static int settle_rest(struct confirm *confirm, struct job *job, const struct record *record)
+{
+	struct intake *intake = confirm->intake;
+	struct tally *tally = intake->tally;
+	bool links = link_table_size(intake->links) > 0 && job->kind == JOB_COPY && !intake->stopping;
+	struct job_view view;
+	struct job_entry entry;
+
+	if (job->kind == JOB_DISCARD)
+		return 0;
+	if (record->done.copied != job->entries - (uint32_t)__builtin_popcountll(job->settled))
+		return -EBADMSG;
+	tally_copied(tally, record->done.copied, record->done.bytes);
+	/* A file may have another size than the scan saw; the total follows. */
+	tally->found_bytes += record->done.bytes;
+	if (job_parse(job->frame.data, job->frame.len, &view) < 0)
+		abort();
+	for (uint32_t i = 0; job_view_next(&view, &entry); i++) {
+		struct report_subject subject = { job->dir, entry.name, entry.size };
+
+		if (job->settled & UINT64_C(1) << i)
+			continue;
+		if (job->kind == JOB_LINK)
+			tally->sum.links++;
+		else
+			tally->found_bytes -= entry.size;
+		report_listing(intake->report, &subject);
+		if (links)
+			intake_settled(intake, job->dir, &entry, OUTCOME_COPIED);
+	}
+	return 0;
+}
+
+static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, const struct record *record)
+{
+	struct intake *intake = confirm->intake;
+
+	if (settle_rest(confirm, job, record) < 0)
+		return CONFIRM_NONSENSE;
+	confirm->progress = true;
+	dispatch_learn(confirm->dispatch, job, clock_now_ns());
+	if (job->kind == JOB_FINISH) {
+		intake->tally->sum.directories++;
+		intake_finished(intake, job->dir);
+	} else if (job->dir) {
+		intake_piece_done(intake, job->dir);
+	}
+	ledger_done(intake->ledger, job);
+	return CONFIRM_OK;
+}
+
+static enum confirm_verdict on_scanned(struct confirm *confirm, struct job *job, const struct record *record)
+{
+	if (job->kind != JOB_SCAN || intake_scanned(confirm->intake, job, record) < 0)
+		return CONFIRM_NONSENSE;
+	confirm->progress = true;
+	ledger_done(confirm->intake->ledger, job);
+	return CONFIRM_SCANNED;
+}
+
+enum confirm_verdict confirm_record(struct confirm *confirm, unsigned slot, const void *bytes, size_t len,
+                                    struct record *ret_record)
+{
+	const char *name;
+	struct job *job;
+
+	if (record_parse(bytes, len, ret_record, &name) < 0)
+		return CONFIRM_NONSENSE;
+	job = ledger_find(confirm->intake->ledger, slot, ret_record->job);
+	if (!job)
+		return CONFIRM_NONSENSE;
+	switch ((enum record_kind)ret_record->kind) {
+	case RECORD_ENTRY:
+		intake_entry(confirm->intake, job, ret_record, name);
+		return CONFIRM_OK;
+	case RECORD_RESULT:
+		return on_result(confirm, job, ret_record->index, &ret_record->result);
+	case RECORD_SCANNED:
+		return on_scanned(confirm, job, ret_record);
+	case RECORD_DONE:
+		return on_done(confirm, job, ret_record);
+	case RECORD_KIND_COUNT:
+		break;
+	}
+	return CONFIRM_NONSENSE;
+}

@@ -1,0 +1,131 @@
+/*
+ * The way up is a lane and a doorbell, the way down a few words in shared
+ * memory that are looked at often enough: a message for "stop" would wait
+ * behind the work it is meant to stop.
+ */
+#include "worker/tell.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define PAUSE_NAP_NS (50 * NS_PER_MS)
+
+void tell_activity(struct tell *tell, enum gauge_activity activity)
+{
+	if (tell->timing && activity != tell->gauge.activity) {
+		uint64_t now = clock_now_ns();
+
+		tell->gauge.spent_ns[tell->gauge.activity] += now - tell->activity_since;
+		tell->activity_since = now;
+	}
+	tell->gauge.activity = activity;
+}
+
+static void publish(struct tell *tell)
+{
+	gauge_publish(tell->board, tell->slot, &tell->gauge);
+}
+
+void tell_record(struct tell *tell, const struct record *record, const char *name)
+{
+	size_t len = record_format(tell->record_space, record, name);
+	enum gauge_activity before = (enum gauge_activity)tell->gauge.activity;
+
+	if (completion_queue_try_put(tell->queue, tell->slot, tell->record_space, len) == 0)
+		return;
+	tell_activity(tell, ACTIVITY_LANE);
+	publish(tell);
+	completion_queue_put(tell->queue, tell->slot, tell->record_space, len, UINT64_MAX);
+	tell_activity(tell, before);
+}
+
+static void nap(uint64_t ns)
+{
+	struct timespec time = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
+
+	nanosleep(&time, NULL);
+}
+
+int tell_and_obey(struct tell *tell, uint64_t bytes)
+{
+	struct gauge_board *board = tell->board;
+	enum gauge_activity before = (enum gauge_activity)tell->gauge.activity;
+	uint64_t wait = bytes ? gauge_take_bandwidth(board, bytes, clock_now_ns()) : 0;
+
+	for (;;) {
+		enum gauge_order order = gauge_order(board);
+
+		if (order == ORDER_STOP)
+			return -ECANCELED;
+		if (order == ORDER_RUN && wait == 0)
+			break;
+		uint64_t step = wait && wait < PAUSE_NAP_NS ? wait : PAUSE_NAP_NS;
+
+		tell_activity(tell, ACTIVITY_THROTTLE);
+		publish(tell);
+		nap(step);
+		if (order == ORDER_RUN)
+			wait -= step;
+	}
+	tell_activity(tell, before);
+	return 0;
+}
+
+int tell_bytes(struct tell *tell, uint64_t bytes)
+{
+	tell->gauge.job_bytes += bytes;
+	tell->gauge.file_bytes += bytes;
+	publish(tell);
+	return tell_and_obey(tell, bytes);
+}
+
+void tell_job(struct tell *tell, uint64_t job)
+{
+	tell->gauge.job = job;
+	tell->gauge.job_files = tell->gauge.job_bytes = 0;
+}
+
+void tell_idle(struct tell *tell)
+{
+	tell->gauge.job = 0;
+	tell_activity(tell, ACTIVITY_IDLE);
+	publish(tell);
+}
+
+void tell_in_hand(struct tell *tell, uint32_t index)
+{
+	tell->gauge.index = index;
+	tell->gauge.file_bytes = 0;
+	tell->gauge.since_ns = clock_now_ns();
+	publish(tell);
+}
+
+void tell_result(struct tell *tell, const struct job_view *job, uint32_t index, const struct outcome *outcome)
+{
+	struct record record = { .kind = RECORD_RESULT, .job = job->id, .index = index, .result = *outcome };
+
+	tell_record(tell, &record, NULL);
+}
+
+void tell_done(struct tell *tell, const struct job_view *job, uint32_t copied, uint64_t bytes)
+{
+	struct record record = { .kind = RECORD_DONE, .job = job->id, .done = { .bytes = bytes, .copied = copied } };
+
+	tell_record(tell, &record, NULL);
+}
+
+bool tell_is_worth(const struct tell *tell, const struct outcome *outcome)
+{
+	return outcome->status != OUTCOME_COPIED || outcome->lost || outcome->method > DATA_PLAIN ||
+	       tell->every_outcome;
+}
+
+void tell_all_failed(struct tell *tell, const struct job_view *job, const struct outcome *outcome)
+{
+	for (uint32_t i = 0; i < job->count; i++)
+		tell_result(tell, job, i, outcome);
+	tell_done(tell, job, 0, 0);
+}
+
