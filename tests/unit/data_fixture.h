@@ -419,10 +419,6 @@ static inline void assert_changed(void)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_test, end)
 
-/* Runs the tests in both places. */
-#define RUN(name, tests) (run_in(temporary(), name " on disk", tests) + run_in(memory(), name " in memory", tests))
-#define run_in(where, name, tests) (directory = (where), cmocka_run_group_tests_name(name, tests, NULL, NULL))
-
 static inline const char *temporary(void)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -434,3 +430,15 @@ static inline const char *memory(void)
 {
 	return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 }
+
+/* Runs the tests in both places. */
+static inline int run_in_both(const char *name, const struct CMUnitTest *tests, size_t n)
+{
+	int failed;
+
+	directory = temporary();
+	failed = _cmocka_run_group_tests(name, tests, n, NULL, NULL);
+	directory = memory();
+	return failed + _cmocka_run_group_tests(name, tests, n, NULL, NULL);
+}
+#define RUN(name, tests) run_in_both(name, tests, sizeof(tests) / sizeof((tests)[0]))
