@@ -31,7 +31,7 @@ struct renderer_event {
 /* The first and last words of a run, for faces that tell them. */
 struct renderer_start {
 	unsigned jobs;
-	int fd;                    /* plain, json */
+	int fd;                    /* plain, json: stays the caller's */
 	bool title;
 	const char *const *sources;
 	unsigned n_sources;
@@ -66,7 +66,9 @@ extern const struct renderer_face renderer_line, renderer_plain, renderer_json, 
  * is usable and the inline display may be drawn. */
 bool renderer_line_possible(void);
 
-/* Starts @face (NULL: show nothing). Returns 0 or -errno with nothing drawn. */
+/* Starts @face (NULL: show nothing) and makes it the sink of message_say() until
+ * renderer_finish(); finish the old one before starting another. Returns 0 or
+ * -errno with nothing drawn. */
 int renderer_new(const struct renderer_face *face, const struct renderer_start *start, struct renderer **ret_renderer);
 void renderer_draw(struct renderer *renderer, const struct progress_view *view);
 void renderer_message(struct renderer *renderer, const char *line);

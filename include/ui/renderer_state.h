@@ -13,6 +13,7 @@
 struct renderer {
 	const struct renderer_face *face; /* NULL: shows nothing */
 	void *state;                      /* the face's own; NULL before start and after finish */
+	bool finished;
 	bool title;                       /* the window's title is ours */
 	char last_title[64];
 };

@@ -1,7 +1,8 @@
 /*
  * Calls the face's verbs where it has them. What a face does not do has one
  * answer here: a message goes to stderr, everything else is left out. The
- * window's title is no face's own: it is set beside any of them.
+ * window's title is no face's own: it is set beside any of them. So is the sink of
+ * messages: whoever may have drawn on the terminal must be the one to write there.
  */
 #include "ui/renderer_state.h"
 
@@ -14,6 +15,11 @@
 #include "base/human.h"
 #include "base/message.h"
 #include "ui/terminal.h"
+
+static void take_message(const char *line, void *arg)
+{
+	renderer_message(arg, line);
+}
 
 int renderer_new(const struct renderer_face *face, const struct renderer_start *start, struct renderer **ret_renderer)
 {
@@ -30,6 +36,7 @@ int renderer_new(const struct renderer_face *face, const struct renderer_start *
 		return r;
 	}
 	renderer->title = start && start->title;
+	message_set_sink(take_message, renderer);
 	*ret_renderer = renderer;
 	return 0;
 }
@@ -110,6 +117,8 @@ void renderer_finish(struct renderer *renderer, const struct summary *summary)
 	if (renderer->face && renderer->face->finish)
 		renderer->face->finish(renderer, summary);
 	renderer->face = NULL;
+	renderer->finished = true;
+	message_set_sink(NULL, NULL);
 	if (renderer->title && renderer->last_title[0])
 		terminal_title(STDERR_FILENO, NULL);
 	renderer->title = false;
@@ -119,6 +128,7 @@ void renderer_free(struct renderer *renderer)
 {
 	if (!renderer)
 		return;
-	renderer_finish(renderer, NULL);
+	if (!renderer->finished)
+		renderer_finish(renderer, NULL);
 	free(renderer);
 }

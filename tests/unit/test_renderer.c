@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/message.h"
 #include "ui/json.h"
 #include "ui/renderer.h"
 
@@ -243,7 +244,7 @@ static void no_face_shows_nothing_and_lets_messages_through(void **state)
 	dup2(fds[1], STDERR_FILENO);
 	assert_int_equal(renderer_new(NULL, NULL, &renderer), 0);
 	renderer_draw(renderer, &view);
-	renderer_message(renderer, "pcopy: said");
+	message_say("said");
 	assert_int_equal(renderer_input_fd(renderer), -1);
 	assert_false(renderer_line_possible());
 	renderer_finish(renderer, NULL);
@@ -334,7 +335,7 @@ static void act_line(void)
 	if (!renderer_line_possible() || renderer_new(&renderer_line, &start, &renderer) < 0)
 		_exit(3);
 	renderer_draw(renderer, &view);
-	renderer_message(renderer, "pcopy: a sentence");
+	message_say("a %s", "sentence");
 	renderer_suspend(renderer);
 	renderer_draw(renderer, &view);
 	renderer_resume(renderer);
@@ -425,7 +426,7 @@ static void act_screen(void)
 
 	if (renderer_new(&renderer_screen, &start, &renderer) < 0)
 		_exit(3);
-	renderer_message(renderer, "pcopy: said meanwhile");
+	message_say("said meanwhile");
 	renderer_draw(renderer, &view);
 	for (unsigned next = 0; next < sizeof(expected) / sizeof(expected[0]);) {
 		struct pollfd readable = {.fd = renderer_input_fd(renderer), .events = POLLIN};
