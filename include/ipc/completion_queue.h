@@ -43,7 +43,8 @@ typedef int completion_take_fn(unsigned lane, const void *record, size_t len, vo
 size_t completion_queue_drain(struct completion_queue *queue, completion_take_fn *take, void *arg);
 
 /* Consumer: as drain, for one lane only (after its producer died). */
-size_t completion_queue_drain_lane(struct completion_queue *queue, unsigned lane, completion_take_fn *take, void *arg);
+size_t completion_queue_drain_lane(struct completion_queue *queue, unsigned lane, completion_take_fn *take,
+                                   void *arg);
 
 /* Consumer: empties the lane of a dead producer for its successor. */
 void completion_queue_reset_lane(struct completion_queue *queue, unsigned lane);

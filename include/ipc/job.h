@@ -55,7 +55,8 @@ struct job_view {
 	uint64_t dir_dev, dir_ino; /* the source directory as the scan saw it */
 	uint64_t offset, length;
 	const char *dir;     /* relative to the root; "" is the root itself; borrowed */
-	const char *target;  /* LINK: path relative to the destination base; RANGE/COMMIT/DISCARD: temporary name; else "" */
+	const char *target;  /* LINK: path relative to the destination base; RANGE/COMMIT: temporary name;
+	                      * DISCARD: that or ""; else "" */
 	const uint8_t *next; /* iterator: job_view_next() */
 	const uint8_t *end;
 	uint32_t seen;
@@ -91,9 +92,10 @@ void job_buffer_done(struct job_buffer *buffer);
  * -EBADMSG when any length, count or string does not add up. Every entry is
  * checked here, so that job_view_next() cannot fail. Names are one component of
  * at most 255 bytes, not "." or ".."; dir, and LINK's target, are relative, without
- * an empty or ".." component. COPY and LINK have at least one entry; RANGE,
- * COMMIT and DISCARD exactly one and a target that is a name; the others none.
- * Only LINK and these three have a target. */
+ * an empty or ".." component. COPY, LINK and DISCARD have at least one entry,
+ * RANGE and COMMIT exactly one, the others none. RANGE's and COMMIT's target is
+ * a name, DISCARD's a name or "" (never a LINK's path: it would be removed);
+ * SCAN, COPY, FINISH and FLUSH have none. */
 int job_parse(const void *frame, size_t len, struct job_view *ret_view);
 
 /* Returns the next entry in @ret_entry, or false after the last. */

@@ -91,7 +91,8 @@ int completion_queue_new(unsigned producers, size_t lane_bytes, struct completio
 	queue->lane_bytes = lane_bytes;
 	queue->memory_size = sizeof(struct bell) + producers * stride;
 	queue->wait_fd = queue->ring_fd = -1;
-	queue->memory = mmap(NULL, queue->memory_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	queue->memory = mmap(NULL, queue->memory_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	                     -1, 0);
 	err = queue->memory == MAP_FAILED ? -errno : open_doorbell(queue);
 	if (err) {
 		completion_queue_free(queue);
@@ -99,8 +100,11 @@ int completion_queue_new(unsigned producers, size_t lane_bytes, struct completio
 	}
 
 	queue->bell = queue->memory;
-	for (unsigned i = 0; i < producers; i++)
-		queue->lanes[i] = lane_init((uint8_t *)queue->memory + sizeof(struct bell) + i * stride, lane_bytes);
+	for (unsigned i = 0; i < producers; i++) {
+		uint8_t *memory = (uint8_t *)queue->memory + sizeof(struct bell) + i * stride;
+
+		queue->lanes[i] = lane_init(memory, lane_bytes);
+	}
 	*ret_queue = queue;
 	return 0;
 }
@@ -195,7 +199,8 @@ size_t completion_queue_drain(struct completion_queue *queue, completion_take_fn
 	return taken;
 }
 
-size_t completion_queue_drain_lane(struct completion_queue *queue, unsigned lane, completion_take_fn *take, void *arg)
+size_t completion_queue_drain_lane(struct completion_queue *queue, unsigned lane, completion_take_fn *take,
+                                   void *arg)
 {
 	bool stop;
 

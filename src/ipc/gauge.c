@@ -71,7 +71,8 @@ int gauge_board_new(unsigned workers, struct gauge_board **ret_board)
 		return -ENOMEM;
 	board->workers = workers;
 	board->shared_size = sizeof(struct shared) + workers * sizeof(struct gauge);
-	board->shared = mmap(NULL, board->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	board->shared = mmap(NULL, board->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	                     -1, 0);
 	if (board->shared == MAP_FAILED) {
 		err = -errno;
 		free(board);
@@ -148,12 +149,14 @@ void gauge_set_order(struct gauge_board *board, enum gauge_order order)
 void gauge_set_hungry(struct gauge_board *board, bool hungry)
 {
 	if (atomic_load_explicit(&board->shared->fed, memory_order_relaxed) == hungry)
-		atomic_store_explicit(&board->shared->fed, !hungry, memory_order_release);
+		atomic_store(&board->shared->fed, !hungry);
 }
 
 bool gauge_hungry(const struct gauge_board *board)
 {
-	return !atomic_load_explicit(&board->shared->fed, memory_order_acquire);
+	/* In one order with the lanes and the doorbell: a worker whose record came
+	 * too late for the master's last look must see the hunger stored before it. */
+	return !atomic_load(&board->shared->fed);
 }
 
 enum gauge_order gauge_order(const struct gauge_board *board)

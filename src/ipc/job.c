@@ -46,7 +46,7 @@ struct entry_wire {
 
 _Static_assert(sizeof(struct job_wire) == 80, "no padding: whatever is on the pipe is a field");
 _Static_assert(sizeof(struct entry_wire) == 32, "no padding: whatever is on the pipe is a field");
-_Static_assert(offsetof(struct job_wire, len) == 0 && sizeof(uint32_t) == JOB_PREFIX, "the prefix comes first");
+_Static_assert(offsetof(struct job_wire, kind) == JOB_PREFIX, "the prefix comes first");
 
 void job_buffer_reserve(struct job_buffer *buffer, size_t more)
 {
@@ -172,8 +172,9 @@ static bool target_fits_kind(const struct job_view *view)
 		return is_path(view->target);
 	case JOB_RANGE:
 	case JOB_COMMIT:
-	case JOB_DISCARD:
 		return is_name(view->target, strlen(view->target));
+	case JOB_DISCARD:
+		return view->target[0] == '\0' || is_name(view->target, strlen(view->target));
 	default:
 		return view->target[0] == '\0';
 	}
@@ -184,10 +185,10 @@ static bool count_fits_kind(const struct job_view *view)
 	switch (view->kind) {
 	case JOB_COPY:
 	case JOB_LINK:
+	case JOB_DISCARD:
 		return view->count > 0;
 	case JOB_RANGE:
 	case JOB_COMMIT:
-	case JOB_DISCARD:
 		return view->count == 1;
 	default:
 		return view->count == 0;

@@ -245,8 +245,8 @@ static bool pipe_is_empty(const struct job_pipe *pipe)
 	return poll(&readable, 1, 0) == 0;
 }
 
-int job_pipe_receive(struct job_pipe *pipe, const void **ret_frame, size_t *ret_len, void (*starved)(void *arg),
-                     void *arg)
+int job_pipe_receive(struct job_pipe *pipe, const void **ret_frame, size_t *ret_len,
+                     void (*starved)(void *arg), void *arg)
 {
 	while (!job_pipe_has_frame(pipe)) {
 		size_t need = frame_length(pipe);

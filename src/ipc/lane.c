@@ -171,8 +171,10 @@ static int sleep_on_wakes(struct lane *lane, uint32_t seen, uint64_t deadline_ns
 	};
 	struct timespec *timeout = deadline_ns == UINT64_MAX ? NULL : &deadline;
 
-	if (syscall(SYS_futex, &lane->wakes, FUTEX_WAIT_BITSET, seen, timeout, NULL, FUTEX_BITSET_MATCH_ANY) < 0 &&
-	    errno == ETIMEDOUT)
+	long woken = syscall(SYS_futex, &lane->wakes, FUTEX_WAIT_BITSET, seen, timeout, NULL,
+	                     FUTEX_BITSET_MATCH_ANY);
+
+	if (woken < 0 && errno == ETIMEDOUT)
 		return -ETIMEDOUT;
 	return 0; /* woken, or changed already, or a signal: look again */
 }

@@ -36,8 +36,8 @@ static size_t fixed_size(unsigned kind)
 
 static bool outcome_is_sane(const struct outcome *o)
 {
-	if (o->status > OUTCOME_FAILED || o->stage >= STAGE_COUNT || o->method >= DATA_COUNT || o->holes > 1 ||
-	    o->lost >= LOSS_BIT(LOSS_COUNT) || o->err < 0 || o->err > ERRNO_MAX)
+	if (o->status > OUTCOME_FAILED || o->stage >= STAGE_COUNT || o->method >= DATA_COUNT ||
+	    o->holes > 1 || o->lost >= LOSS_BIT(LOSS_COUNT) || o->err < 0 || o->err > ERRNO_MAX)
 		return false;
 	if (o->status == OUTCOME_FAILED)
 		return o->stage != STAGE_NONE;
@@ -83,7 +83,8 @@ int record_parse(const void *bytes, size_t len, struct record *ret_record, const
 	if (record.kind == RECORD_RESULT && !outcome_is_sane(&record.result))
 		return -EBADMSG;
 	if (record.kind == RECORD_SCANNED &&
-	    (!outcome_is_sane(&record.scanned.outcome) || record.scanned.last > 1 || record.scanned.made > 1))
+	    (!outcome_is_sane(&record.scanned.outcome) || record.scanned.last > 1 || record.scanned.made > 1 ||
+	     record.scanned.usable > 1))
 		return -EBADMSG;
 	*ret_name = NULL;
 	*ret_record = record;

@@ -43,11 +43,14 @@ static void check_frame(const uint8_t *frame, size_t size)
 	require(view.id != 0 && view.kind >= JOB_SCAN && view.kind < JOB_KIND_COUNT);
 	require(view.dir[0] != '/' && view.target[0] != '/');
 	require(strncmp(view.dir, "../", 3) && !strstr(view.dir, "/../") && !strstr(view.dir, "//"));
-	if (view.kind == JOB_RANGE || view.kind == JOB_COMMIT || view.kind == JOB_DISCARD)
+	if (view.kind == JOB_RANGE || view.kind == JOB_COMMIT)
 		require(view.count == 1 && view.target[0] && !strchr(view.target, '/'));
+	else if (view.kind == JOB_DISCARD)
+		require(!strchr(view.target, '/'));
 	else
 		require((view.kind == JOB_LINK) == (view.target[0] != '\0'));
-	require((view.count > 0) == (view.kind != JOB_SCAN && view.kind != JOB_FINISH && view.kind != JOB_FLUSH));
+	require((view.count == 0) ==
+	        (view.kind == JOB_SCAN || view.kind == JOB_FINISH || view.kind == JOB_FLUSH));
 	require(strncmp(view.target, "../", 3) && strcmp(view.target, ".."));
 	job_begin(&again, &view);
 	check_entries(&view, &again);

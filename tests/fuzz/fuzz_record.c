@@ -19,7 +19,8 @@ static void require(bool true_one)
 /* All that the master uses as an index, a shift, or to choose a sentence. */
 static void check_outcome(const struct outcome *outcome)
 {
-	require(outcome->status <= OUTCOME_FAILED && outcome->stage < STAGE_COUNT && outcome->method < DATA_COUNT);
+	require(outcome->status <= OUTCOME_FAILED && outcome->stage < STAGE_COUNT);
+	require(outcome->method < DATA_COUNT);
 	require(outcome->lost < LOSS_BIT(LOSS_COUNT) && outcome->err >= 0 && outcome->err < 4096);
 	require((outcome->status == OUTCOME_FAILED) == (outcome->stage != STAGE_NONE));
 }

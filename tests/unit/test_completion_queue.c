@@ -1,27 +1,11 @@
 /*
- * The queue's verbs, with producers that are processes of their own, some of
- * which are stopped or killed on the way. The consumers here sleep in poll(2)
- * with no tick behind them, so a doorbell that is not rung ends at the deadline.
+ * The queue's verbs, in one process: what fits, what is refused, whose turn it
+ * is, and when the doorbell rings, over an eventfd and over a pipe.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "queue_messages.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "../support/child.h"
-#include "base/clock.h"
-#include "ipc/completion_queue.h"
-
-#define PRODUCERS 4
-#define LANE_BYTES 1024u
-#define RECORDS 5000
-#define LONGEST 200
-#define FILLED (LANE_BYTES / 16) /* records of 8 bytes, each behind a header, that a lane holds */
 
 int __real_eventfd(unsigned count, int flags);
 int __wrap_eventfd(unsigned count, int flags);
@@ -36,61 +20,6 @@ int __wrap_eventfd(unsigned count, int flags)
 	return -1;
 }
 
-static struct completion_queue *new_queue(void)
-{
-	struct completion_queue *queue = NULL;
-
-	assert_int_equal(completion_queue_new(PRODUCERS, LANE_BYTES, &queue), 0);
-	assert_non_null(queue);
-	return queue;
-}
-
-static bool is_readable(int fd, int timeout_ms)
-{
-	struct pollfd readable = {.fd = fd, .events = POLLIN};
-
-	return poll(&readable, 1, timeout_ms) == 1;
-}
-
-struct message {
-	uint64_t producer, number;
-	uint8_t filler[LONGEST];
-};
-
-static size_t make_message(struct message *message, unsigned producer, uint64_t number)
-{
-	size_t filler = (size_t)(number * 31 % LONGEST);
-
-	message->producer = producer;
-	message->number = number;
-	memset(message->filler, (int)(number & 0xff), filler);
-	return offsetof(struct message, filler) + filler;
-}
-
-/* What the consumer has seen of each lane. */
-struct seen {
-	uint64_t next[PRODUCERS];
-	unsigned wrong;
-	unsigned order[64]; /* lanes of the first records */
-	size_t n_order;
-	uint64_t stop_after; /* 0: never */
-	uint64_t taken;
-};
-
-static int check_message(unsigned lane, const void *record, size_t len, void *arg)
-{
-	struct seen *seen = arg;
-	struct message expected;
-	size_t expected_len = make_message(&expected, lane, seen->next[lane]);
-
-	if (len != expected_len || memcmp(record, &expected, len) != 0)
-		seen->wrong++;
-	seen->next[lane]++;
-	if (seen->n_order < 64)
-		seen->order[seen->n_order++] = lane;
-	return ++seen->taken == seen->stop_after;
-}
-
 static void put_messages(struct completion_queue *queue, unsigned lane, uint64_t from, uint64_t to)
 {
 	for (uint64_t n = from; n < to; n++) {
@@ -99,48 +28,6 @@ static void put_messages(struct completion_queue *queue, unsigned lane, uint64_t
 
 		assert_int_equal(completion_queue_try_put(queue, lane, &message, len), 0);
 	}
-}
-
-/* What every consumer does, until @count is @until: drain, say that it will
- * sleep, sleep. False when nothing came until the deadline. */
-static bool drain_until(struct completion_queue *queue, struct seen *seen, const uint64_t *count, uint64_t until)
-{
-	for (;;) {
-		completion_queue_disarm(queue);
-		completion_queue_drain(queue, check_message, seen);
-		if (*count >= until)
-			return true;
-		if (!completion_queue_arm(queue) && !is_readable(completion_queue_fd(queue), CHILD_DEADLINE_MS))
-			return false;
-	}
-}
-
-struct producer {
-	struct completion_queue *queue;
-	unsigned lane;
-	uint64_t count; /* UINT64_MAX: until killed */
-};
-
-static int produce(void *arg)
-{
-	struct producer *p = arg;
-
-	for (uint64_t n = 0; n < p->count; n++) {
-		struct message message;
-		size_t len = make_message(&message, p->lane, n);
-
-		if (completion_queue_put(p->queue, p->lane, &message, len, UINT64_MAX))
-			return 1;
-		completion_queue_ring(p->queue);
-	}
-	return 0;
-}
-
-static pid_t start_producer(struct completion_queue *queue, unsigned lane, uint64_t count)
-{
-	struct producer producer = {queue, lane, count};
-
-	return child_start(produce, &producer);
 }
 
 static void one_process_puts_and_gets(void **state)
@@ -262,34 +149,6 @@ static void putting_rings_before_it_waits(void **state)
 	completion_queue_free(queue);
 }
 
-static int put_one_more(void *arg)
-{
-	uint64_t n = FILLED;
-
-	return completion_queue_put(arg, 0, &n, sizeof(n), UINT64_MAX) != 0;
-}
-
-static void putting_without_a_timeout_waits_for_room(void **state)
-{
-	struct completion_queue *queue = new_queue();
-	uint64_t n = 0, got;
-	unsigned lane;
-	pid_t child;
-
-	(void)state;
-	while (completion_queue_try_put(queue, 0, &n, sizeof(n)) == 0)
-		n++;
-	child = child_start(put_one_more, queue);
-	assert_true(child_await_state(child, 'S'));
-	assert_int_equal(completion_queue_get(queue, &lane, &got, sizeof(got)), 8);
-	assert_true(child_succeeded(child));
-	for (uint64_t i = 1; i <= FILLED; i++) {
-		assert_int_equal(completion_queue_get(queue, &lane, &got, sizeof(got)), 8);
-		assert_int_equal(got, i);
-	}
-	completion_queue_free(queue);
-}
-
 static void the_doorbell_rings_once_and_only_when_armed(void **state)
 {
 	struct completion_queue *queue = new_queue();
@@ -378,76 +237,6 @@ static void a_producer_that_keeps_putting_does_not_keep_the_drain(void **state)
 	completion_queue_free(echo.queue);
 }
 
-static void several_producers_lose_nothing(void **state)
-{
-	struct completion_queue *queue = new_queue();
-	pid_t children[PRODUCERS];
-	struct seen seen = {0};
-
-	(void)state;
-	for (unsigned i = 0; i < PRODUCERS; i++)
-		children[i] = start_producer(queue, i, RECORDS);
-	assert_true(drain_until(queue, &seen, &seen.taken, (uint64_t)PRODUCERS * RECORDS));
-	for (unsigned i = 0; i < PRODUCERS; i++) {
-		assert_true(child_succeeded(children[i]));
-		assert_int_equal(seen.next[i], RECORDS);
-	}
-	assert_int_equal(seen.wrong, 0);
-	assert_true(completion_queue_empty(queue));
-	completion_queue_free(queue);
-}
-
-static void a_stopped_producer_delays_no_other(void **state)
-{
-	struct completion_queue *queue = new_queue();
-	pid_t stopped = start_producer(queue, 0, UINT64_MAX);
-	struct seen seen = {0};
-	pid_t child;
-
-	(void)state;
-	/* Wherever in its put it is by now. */
-	assert_true(drain_until(queue, &seen, &seen.next[0], 100));
-	kill(stopped, SIGSTOP);
-	assert_true(child_await_state(stopped, 'T'));
-
-	child = start_producer(queue, 1, RECORDS);
-	assert_true(drain_until(queue, &seen, &seen.next[1], RECORDS));
-	assert_true(child_succeeded(child));
-
-	/* And it goes on where it was. */
-	completion_queue_drain(queue, check_message, &seen);
-	kill(stopped, SIGCONT);
-	assert_true(drain_until(queue, &seen, &seen.next[0], seen.next[0] + 1000));
-	assert_int_equal(seen.wrong, 0);
-	child_kill(stopped);
-	completion_queue_free(queue);
-}
-
-static void a_killed_producer_leaves_whole_records_and_a_usable_lane(void **state)
-{
-	struct completion_queue *queue = new_queue();
-	struct seen seen = {0};
-	pid_t other = start_producer(queue, 3, UINT64_MAX);
-
-	(void)state;
-	for (unsigned round = 0; round < 50; round++) {
-		pid_t victim = start_producer(queue, 0, UINT64_MAX);
-
-		seen.next[0] = 0;
-		assert_true(drain_until(queue, &seen, &seen.next[0], 20 + round));
-		child_kill(victim);
-		completion_queue_drain_lane(queue, 0, check_message, &seen);
-		assert_int_equal(seen.wrong, 0);
-		assert_false(completion_queue_full(queue, 0, LONGEST));
-		completion_queue_reset_lane(queue, 0);
-	}
-	/* Whoever died, the other goes on. */
-	assert_true(drain_until(queue, &seen, &seen.next[3], seen.next[3] + 1000));
-	assert_int_equal(seen.wrong, 0);
-	child_kill(other);
-	completion_queue_free(queue);
-}
-
 static void a_reset_lane_is_empty(void **state)
 {
 	struct completion_queue *queue = new_queue();
@@ -519,7 +308,6 @@ static void without_eventfd_a_pipe_does(void **state)
 	eventfd_error = EPERM;
 	the_doorbell_rings_once_and_only_when_armed(state);
 	disarming_clears_a_ring_that_came(state);
-	several_producers_lose_nothing(state);
 	eventfd_error = EMFILE;
 	assert_int_equal(completion_queue_new(1, LANE_BYTES, &queue), -EMFILE);
 	eventfd_error = 0;
@@ -539,6 +327,8 @@ static void the_doorbell_is_closed_on_exec_and_never_blocks(void **state)
 		fd = completion_queue_fd(queue);
 		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 		assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		assert_int_equal(completion_queue_ring_fd(queue) == fd, errors[i] == 0);
+		assert_true(fcntl(completion_queue_ring_fd(queue), F_GETFL) & O_NONBLOCK);
 		completion_queue_disarm(queue); /* nothing to read: must return */
 		completion_queue_free(queue);
 		assert_int_equal(fcntl(fd, F_GETFD), -1);
@@ -555,14 +345,10 @@ int main(void)
 		cmocka_unit_test(a_record_of_no_or_too_many_bytes_is_refused),
 		cmocka_unit_test(putting_gives_up_at_its_timeout),
 		cmocka_unit_test(putting_rings_before_it_waits),
-		cmocka_unit_test(putting_without_a_timeout_waits_for_room),
 		cmocka_unit_test(the_doorbell_rings_once_and_only_when_armed),
 		cmocka_unit_test(disarming_clears_a_ring_that_came),
 		cmocka_unit_test(draining_takes_turns),
 		cmocka_unit_test(a_producer_that_keeps_putting_does_not_keep_the_drain),
-		cmocka_unit_test(several_producers_lose_nothing),
-		cmocka_unit_test(a_stopped_producer_delays_no_other),
-		cmocka_unit_test(a_killed_producer_leaves_whole_records_and_a_usable_lane),
 		cmocka_unit_test(a_reset_lane_is_empty),
 		cmocka_unit_test(a_lane_of_nonsense_is_reported),
 		cmocka_unit_test(without_eventfd_a_pipe_does),

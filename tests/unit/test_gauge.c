@@ -202,6 +202,20 @@ static void orders_reach_the_workers(void **state)
 	assert_true(child_succeeded(stopping));
 }
 
+static void hunger_is_seen_until_it_is_stilled(void **state)
+{
+	struct gauge_board *board = *state;
+
+	assert_true(gauge_hungry(board)); /* at first, every completion is news */
+	gauge_set_hungry(board, false);
+	assert_false(gauge_hungry(board));
+	gauge_set_hungry(board, false);
+	assert_false(gauge_hungry(board));
+	gauge_set_hungry(board, true);
+	assert_true(gauge_hungry(board));
+	assert_int_equal(gauge_order(board), ORDER_RUN); /* and is no order */
+}
+
 #define SECOND ((uint64_t)NS_PER_S)
 #define MS ((uint64_t)NS_PER_MS)
 
@@ -313,6 +327,7 @@ int main(void)
 		WITH_BOARD(no_snapshot_is_torn),
 		WITH_BOARD(a_writer_killed_in_the_middle_leaves_the_last_good_one),
 		WITH_BOARD(orders_reach_the_workers),
+		WITH_BOARD(hunger_is_seen_until_it_is_stilled),
 		WITH_BOARD(without_a_limit_no_one_waits),
 		WITH_BOARD(bytes_are_paid_for_in_time),
 		WITH_BOARD(idle_time_saves_a_burst_and_no_more),

@@ -50,6 +50,14 @@ static int send_frame(struct job_pipe *pipe, size_t len, unsigned seed)
 	return err;
 }
 
+static bool receives(struct job_pipe *pipe, size_t expected_len, unsigned seed)
+{
+	const void *frame;
+	size_t len;
+
+	return job_pipe_receive(pipe, &frame, &len, NULL, NULL) == 1 && is_frame(frame, len, expected_len, seed);
+}
+
 /* Sends what waits as the reader makes room. */
 static int flush_all(struct job_pipe *pipe)
 {
@@ -100,6 +108,25 @@ static void frames_arrive_whole_and_in_order(void **state)
 	assert_false(job_pipe_has_frame(pipe));
 }
 
+static void frames_in_memory_are_counted(void **state)
+{
+	struct job_pipe *pipe = *state;
+	const void *frame;
+	size_t len;
+
+	assert_int_equal(job_pipe_waiting(pipe, 9), 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(send_frame(pipe, 50, i), 0);
+	assert_int_equal(job_pipe_send(pipe, "\100\0\0\0half", 8), 0);
+	assert_int_equal(job_pipe_waiting(pipe, 9), 0); /* in the pipe still */
+	assert_int_equal(job_pipe_receive(pipe, &frame, &len, NULL, NULL), 1);
+	assert_int_equal(job_pipe_waiting(pipe, 9), 3);
+	assert_int_equal(job_pipe_waiting(pipe, 2), 2);
+	assert_int_equal(job_pipe_waiting(pipe, 0), 0);
+	assert_int_equal(job_pipe_receive(pipe, &frame, &len, NULL, NULL), 1);
+	assert_int_equal(job_pipe_waiting(pipe, 9), 2);
+}
+
 static bool is_open(int fd)
 {
 	return fcntl(fd, F_GETFD) >= 0;
@@ -148,6 +175,7 @@ static void each_process_holds_its_own_end_only(void **state)
 
 	assert_true(child_succeeded(child));
 	assert_int_equal(job_pipe_fd(pipe), -1); /* both are open: it is neither */
+	assert_int_equal(fcntl(job_pipe_reader_fd(pipe), F_GETFL) & O_ACCMODE, O_RDONLY);
 	job_pipe_be_writer(pipe);
 	flags = fcntl(job_pipe_fd(pipe), F_GETFL);
 	assert_true(flags >= 0);
@@ -190,7 +218,7 @@ static int reads_three_frames_then_the_end(void *arg)
 
 	job_pipe_be_reader(pipe);
 	for (unsigned i = 0; i < 3; i++)
-		if (job_pipe_receive(pipe, &frame, &len, NULL, NULL) != 1 || !is_frame(frame, len, 100, i))
+		if (!receives(pipe, 100, i))
 			return 1;
 	return job_pipe_receive(pipe, &frame, &len, NULL, NULL) != 0;
 }
@@ -344,10 +372,10 @@ static int reads_big_frames(void *arg)
 
 	job_pipe_be_reader(pipe);
 	for (unsigned i = 0; i < 3; i++)
-		if (job_pipe_receive(pipe, &frame, &len, NULL, NULL) != 1 || !is_frame(frame, len, BIG + i, i))
+		if (!receives(pipe, BIG + i, i))
 			return 1;
 	for (unsigned i = 0; i < MANY; i++)
-		if (job_pipe_receive(pipe, &frame, &len, NULL, NULL) != 1 || !is_frame(frame, len, 1000 + i, i))
+		if (!receives(pipe, 1000 + i, i))
 			return 2;
 	return job_pipe_receive(pipe, &frame, &len, NULL, NULL) != 0;
 }
@@ -439,6 +467,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_PIPE(frames_arrive_whole_and_in_order),
+		WITH_PIPE(frames_in_memory_are_counted),
 		WITH_PIPE(each_process_holds_its_own_end_only),
 		cmocka_unit_test(closing_and_freeing_close_for_real),
 		WITH_PIPE(the_reader_sees_the_end_when_the_writer_closes),

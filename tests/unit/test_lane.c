@@ -35,7 +35,8 @@ static int free_lane(void **state)
 
 static struct lane *shared_lane(void)
 {
-	void *memory = mmap(NULL, lane_footprint(CAPACITY), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, lane_footprint(CAPACITY), PROT_READ | PROT_WRITE,
+	                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(memory != MAP_FAILED);
 	return lane_init(memory, CAPACITY);

@@ -83,10 +83,15 @@ static void the_other_kinds_come_back(void **state)
 	struct record scanned = {
 		.kind = RECORD_SCANNED,
 		.job = 9,
-		.scanned = {.cursor = 10, .dest_dev = 11, .dest_ino = 12, .entries = 13, .last = 1, .made = 1, .outcome = failed},
+		.scanned = {.cursor = 10, .dest_dev = 11, .dest_ino = 12, .entries = 13, .last = 1, .made = 1,
+		            .outcome = failed},
 	};
 	struct record result = {.kind = RECORD_RESULT, .index = 5, .job = 9, .result = failed};
-	struct record done = {.kind = RECORD_DONE, .job = UINT64_MAX, .done = {.bytes = UINT64_MAX, .copied = 77}};
+	struct record done = {
+		.kind = RECORD_DONE,
+		.job = UINT64_MAX,
+		.done = {.bytes = UINT64_MAX, .copied = 77},
+	};
 
 	(void)state;
 	assert_int_equal(record_parse(bytes, record_format(bytes, &scanned, NULL), &out, &name), 0);
@@ -208,6 +213,7 @@ static void bad_numbers_are_refused(void **state)
 	REFUSED(good, result.stage, STAGE_WRITE);
 	REFUSED(scanned, scanned.last, 2);
 	REFUSED(scanned, scanned.made, 2);
+	REFUSED(scanned, scanned.usable, 2);
 	REFUSED(scanned, scanned.outcome.status, 99);
 	REFUSED(entry, job, 0);
 	REFUSED(entry, entry.err, 4096);
