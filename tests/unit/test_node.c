@@ -1,6 +1,27 @@
 /* node: symlinks, special files, further hard links, and links in place of a copy. */
 #include "copy_fixture.h"
 
+/* Run before, or after, the next linkat(2). */
+static void (*before_link)(void);
+static void (*after_link)(void);
+
+int __real_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
+int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
+
+int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+	void (*before)(void) = before_link, (*after)(void) = after_link;
+	int r;
+
+	before_link = after_link = NULL;
+	if (before)
+		before();
+	r = __real_linkat(from_fd, from, to_fd, to, flags);
+	if (after)
+		after();
+	return r;
+}
+
 static void symlinks_are_copied_as_they_are(void **state)
 {
 	struct fixture *f = *state;
@@ -160,6 +181,38 @@ static void a_further_name_obeys_the_rules_for_what_is_there(void **state)
 	assert_int_equal(count_entries("d"), 3);
 }
 
+static void link_second(void)
+{
+	assert_int_equal(unlink("d/second"), 0);
+	assert_int_equal(link("d/first", "d/second"), 0);
+}
+
+/* rename(2) of one inode over itself leaves both names. */
+static void a_name_linked_meanwhile_leaves_no_temporary_one(void **state)
+{
+	struct fixture *f = *state;
+
+	link_setup(f);
+	put("d/second", "old");
+	after_link = link_second;
+	assert_status(link_name(f, "second", false), OUTCOME_COPIED);
+	assert_null(after_link);
+	assert_int_equal(look("d/second").st_ino, look("d/first").st_ino);
+	assert_int_equal(count_entries("d"), 2);
+}
+
+static void a_link_that_is_there_is_not_backed_up(void **state)
+{
+	struct fixture *f = *state;
+
+	link_setup(f);
+	assert_status(link_name(f, "second", false), OUTCOME_COPIED);
+	f->policy.backup = BACKUP_NUMBERED;
+	f->place.shared_name = true;
+	assert_status(link_name(f, "second", true), OUTCOME_COPIED);
+	assert_int_equal(count_entries("d"), 2);
+}
+
 static void without_a_first_copy_there_is_a_copy(void **state)
 {
 	struct fixture *f = *state;
@@ -248,6 +301,12 @@ static void links_are_made_of_the_source(void **state)
 	assert_int_equal(count_entries("d"), 4);
 }
 
+static void swap_source(void)
+{
+	assert_int_equal(rename("s/f", "kept-too"), 0);
+	put("s/f", "z");
+}
+
 static void a_link_of_a_swapped_source_is_taken_back(void **state)
 {
 	struct fixture *f = *state;
@@ -259,6 +318,12 @@ static void a_link_of_a_swapped_source_is_taken_back(void **state)
 	assert_int_equal(rename("s/f", "kept"), 0);
 	put("s/f", "y");
 	assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
+	assert_int_equal(count_entries("d"), 0);
+	/* Also when that happens at the last moment. */
+	entry = entry_of("f");
+	before_link = swap_source;
+	assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
+	assert_null(before_link);
 	assert_int_equal(count_entries("d"), 0);
 }
 
@@ -290,6 +355,34 @@ static void symbolic_links_lead_to_the_source(void **state)
 	assert_link("f", "../s/f");
 }
 
+static void a_followed_link_is_what_it_leads_to(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	struct stat st;
+
+	put("target", "followed");
+	assert_int_equal(symlink("../target", "s/l"), 0);
+	st = look("target");
+	entry = entry_of("l");
+	entry.follow = true;
+	entry.mode = st.st_mode;
+	entry.ino = st.st_ino;
+	assert_status(copy(f, &entry), OUTCOME_COPIED);
+	assert_true(S_ISREG(look("d/l").st_mode));
+	assert_text("d/l", "followed");
+	/* Without asking to follow, this is a swapped source. */
+	entry.follow = false;
+	assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
+	/* A dangling one, as the scan reports it under -L. */
+	assert_int_equal(unlink("target"), 0);
+	entry = entry_of("l");
+	entry.follow = true;
+	struct outcome outcome = copy(f, &entry);
+	assert_failed(outcome, STAGE_STAT_SOURCE);
+	assert_int_equal(outcome.err, ENOENT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -300,12 +393,15 @@ int main(void)
 		TEST(a_device_nobody_may_make_is_a_failure),
 		TEST(a_further_name_becomes_a_link),
 		TEST(a_further_name_obeys_the_rules_for_what_is_there),
+		TEST(a_name_linked_meanwhile_leaves_no_temporary_one),
+		TEST(a_link_that_is_there_is_not_backed_up),
 		TEST(without_a_first_copy_there_is_a_copy),
 		TEST(a_link_to_what_is_no_longer_our_copy_is_taken_back),
 		TEST(too_many_links_make_a_copy),
 		TEST(links_are_made_of_the_source),
 		TEST(a_link_of_a_swapped_source_is_taken_back),
 		TEST(symbolic_links_lead_to_the_source),
+		TEST(a_followed_link_is_what_it_leads_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

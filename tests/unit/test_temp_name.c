@@ -83,6 +83,9 @@ static void names_differ_and_are_recognised(void **state)
 	assert_string_not_equal(range[0], range[1]);
 	assert_true(temp_name_is_ours(range[0]));
 	assert_false(temp_name_is_stale(range[0]));
+	/* A big number is no worker's pid. */
+	temp_name_for_ranges(range[0], UINT64_C(0x3ffffe) << 32);
+	assert_false(temp_name_is_stale(range[0]));
 	temp_name_for_ranges(range[0], UINT64_MAX);
 	assert_true(strlen(range[0]) <= 64);
 	assert_true(temp_name_is_ours(range[0]));
@@ -235,6 +238,8 @@ static void a_pid_that_is_none_is_never_stale(void **state)
 	with_field(other, name, 2, "0");
 	assert_false(temp_name_is_stale(other));
 	with_field(other, name, 2, "ffffffff");
+	assert_false(temp_name_is_stale(other));
+	with_field(other, name, 2, "80000005");
 	assert_false(temp_name_is_stale(other));
 	with_field(other, name, 2, "ffffffffffffffff");
 	assert_false(temp_name_is_stale(other));
