@@ -57,6 +57,9 @@ void message_set_sink(message_sink_fn *new_sink, void *arg)
 	stdout_is = STDOUT_NOT_ASKED;
 }
 
+static char *format_text(char space[static LINE_BUFFER], char **ret_block, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
 /* Formats into @space, or into a block when that is too small: the caller
  * frees *@ret_block. Returns the text, NULL only for a format that cannot be. */
 static char *format_text(char space[static LINE_BUFFER], char **ret_block, const char *format, va_list args)

@@ -140,7 +140,7 @@ static void read_by_shell(const char *shell, const char *quoted, char *out, size
 static void a_shell_reads_the_name_back(void **state)
 {
 	static const char *const names[] = {"plain", "two words", "it's", "$HOME`id`\"*?", "-n", "~", "a=b", CJK,
-					    "!", "#x", "", "tab\there", "nl\n", "\x1b[0m", "\xff\xfe" "1",
+					    "!", "#x", "", "tab\there", "nl\n", "\x1b[0m", "\xff\xfe!",
 					    "q'\n\\"};
 	char out[256];
 
