@@ -312,7 +312,9 @@ static void add_source(struct resolver *r, const char *given)
 			root.dest_leaf = dest_name;
 		if (!options->parents || strcmp(root.dest_dir, ".") == 0)
 			root.dest_dir = "";
-		if (!*root.dest_leaf || (!out->into && options->dest[strlen(options->dest) - 1] == '/')) {
+		size_t dest_len = strlen(options->dest);
+
+		if (!*root.dest_leaf || (!out->into && dest_len > 0 && options->dest[dest_len - 1] == '/')) {
 			refuse(r, "cannot create regular file %s", options->dest, *root.dest_leaf ? ENOTDIR : EISDIR);
 			return;
 		}

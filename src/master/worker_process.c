@@ -71,8 +71,10 @@ static void close_all_but(const int *keep, unsigned n_keep)
 
 	if (n_keep > 8)
 		abort();
-	memcpy(sorted, keep, n_keep * sizeof(*keep));
-	qsort(sorted, n_keep, sizeof(*sorted), compare_fds);
+	if (n_keep > 0) {
+		memcpy(sorted, keep, n_keep * sizeof(*keep));
+		qsort(sorted, n_keep, sizeof(*sorted), compare_fds);
+	}
 	for (unsigned i = 0; i < n_keep; i++) {
 		if (sorted[i] < 3)
 			continue;

@@ -25,6 +25,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -110,11 +111,32 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 	tell_done(&worker->tell, job, copied, bytes);
 }
 
+/* -s: the source's path as the user would write it. */
+static char *link_text(const struct worker *worker, const struct job_view *job, const struct entry *entry)
+{
+	const struct tree_root *root = &worker->setup->tree->roots[job->root];
+	bool operand = root->leaf && !*job->dir;
+	const char *top = root->leaf ? root->parent : root->source;
+	char *text;
+
+	if (operand)
+		text = strdup(root->source);
+	else if (asprintf(&text, "%s/%s%s%s", top, job->dir, *job->dir ? "/" : "", entry->src_name) < 0)
+		text = NULL;
+	if (!text)
+		abort();
+	return text;
+}
+
 static void copy_one(struct worker *worker, const struct place *place, const struct job_view *job,
                      const struct entry *entry, struct outcome *ret)
 {
-	(void)job;
-	entry_copy(&worker->copier, place, entry, ret);
+	CLEANUP_FREE char *text = NULL;
+	struct entry linked = *entry;
+
+	if (worker->setup->policy->symbolic_link)
+		linked.link_text = text = link_text(worker, job, entry);
+	entry_copy(&worker->copier, place, &linked, ret);
 }
 
 static void range_one(struct worker *worker, const struct place *place, const struct job_view *job,
