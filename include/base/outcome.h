@@ -53,6 +53,7 @@ enum stage {
 	STAGE_CYCLE,             /* -L met a directory inside itself */
 	STAGE_WORKER_DIED,       /* twice, on this entry */
 	STAGE_DANGLING,          /* would write through a dangling symlink */
+	STAGE_INTERRUPTED,       /* the master said stop before or while it was done */
 	STAGE_COUNT,
 };
 

@@ -77,6 +77,7 @@ static struct stage_words words_of(enum stage stage)
 		return SAYS("cycle", "not following {source}: it leads back to a directory above it");
 	case STAGE_WORKER_DIED: return SAYS("worker-died", "{source} was not copied: two workers died on it");
 	case STAGE_DANGLING: return SAYS("dangling", "not writing through dangling symlink {dest}");
+	case STAGE_INTERRUPTED: return SAYS("interrupted", "{source} was not copied: interrupted");
 	case STAGE_COUNT: break;
 	}
 	return WHY("unknown", "{source} was not copied");

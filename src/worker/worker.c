@@ -97,7 +97,7 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 		tell_activity(&worker->tell, ACTIVITY_METADATA);
 		outcome = (struct outcome){ 0 };
 		if (tell_and_obey(&worker->tell, 0) < 0)
-			outcome = (struct outcome){ .status = OUTCOME_FAILED, .err = ECANCELED };
+			outcome = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_INTERRUPTED, .err = ECANCELED };
 		else
 			one(worker, place, job, &entry, &outcome);
 		if (tell_is_worth(&worker->tell, &outcome)) {
@@ -248,7 +248,7 @@ static void list_slice(struct worker *worker, const struct job_view *job, int sr
 	if (err < 0)
 		scanned->scanned.outcome = (struct outcome){
 			.status = OUTCOME_FAILED,
-			.stage = err == -ECANCELED ? STAGE_NONE : STAGE_SCAN,
+			.stage = err == -ECANCELED ? STAGE_INTERRUPTED : STAGE_SCAN,
 			.err = -err,
 		};
 	scanned->scanned.cursor = cursor;
