@@ -51,6 +51,10 @@ void session_on_status_signal(struct session *session);
 void session_on_suspend(struct session *session);
 void session_on_resume(struct session *session);
 void session_on_resize(struct session *session);
+void session_on_key(struct session *session);         /* session_input_fd() is readable */
+
+/* Where keys for the display come from, -1 for none; a key may change it. */
+int session_input_fd(const struct session *session);
 
 /* A slot got a new worker: its pidfd must be watched. */
 typedef void session_new_worker_fn(unsigned slot, void *arg);

@@ -78,6 +78,9 @@ void renderer_resume(struct renderer *renderer);
 void renderer_resize(struct renderer *renderer);
 struct renderer_event renderer_read_key(struct renderer *renderer);
 int renderer_input_fd(struct renderer *renderer); /* -1 none */
+/* Goes on with another face; with nothing when that cannot work here. */
+void renderer_change(struct renderer *renderer, const struct renderer_face *face);
+
 /* Ends the display: nothing of it stays but what the user should keep. */
 void renderer_finish(struct renderer *renderer, const struct summary *summary);
 void renderer_free(struct renderer *renderer);

@@ -31,13 +31,17 @@ static void on_resize(struct session *session, int signal)
 	session_on_resize(session);
 }
 
-/* The terminal is put in order, then we stop as if nobody had caught it; the
- * next line runs after SIGCONT. */
+/* The terminal is put in order, then we stop as if nobody had caught it; what
+ * follows raise() runs after SIGCONT. Not SIGSTOP: where no shell could wake us
+ * (an orphaned process group), the kernel takes SIGTSTP for nothing. */
 static void on_suspend(struct session *session, int signal)
 {
-	(void)signal;
+	struct sigaction stop = { .sa_handler = SIG_DFL }, ours;
+
 	session_on_suspend(session);
-	raise(SIGSTOP);
+	sigaction(signal, &stop, &ours);
+	raise(signal);
+	sigaction(signal, &ours, NULL);
 	session_on_resume(session);
 }
 
@@ -58,6 +62,7 @@ struct loop {
 	uv_loop_t uv;
 	uv_poll_t doorbell;
 	uv_timer_t tick;
+	uv_poll_t keys;
 	uv_signal_t signal[HANDLED];
 	uv_poll_t *pid[POOL_MAX];
 	struct session *session;
@@ -85,6 +90,22 @@ static void on_tick(uv_timer_t *handle)
 	struct loop *loop = handle->data;
 
 	session_on_tick(loop->session);
+	end_if_over(loop);
+}
+
+/* A key may end the display that reads them: its descriptor is not watched
+ * while it could be closed. */
+static void on_keys(uv_poll_t *handle, int status, int events)
+{
+	struct loop *loop = handle->data;
+
+	(void)events;
+	uv_poll_stop(handle);
+	if (status < 0)
+		return; /* the terminal is gone */
+	session_on_key(loop->session);
+	if (session_input_fd(loop->session) >= 0)
+		uv_poll_start(handle, UV_READABLE, on_keys);
 	end_if_over(loop);
 }
 
@@ -147,6 +168,17 @@ static bool is_ignored(int number)
 	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+static int start_keys(struct loop *loop)
+{
+	int fd = session_input_fd(loop->session);
+	int err = fd >= 0 ? uv_poll_init(&loop->uv, &loop->keys, fd) : 0;
+
+	if (fd < 0 || err < 0)
+		return err;
+	loop->keys.data = loop;
+	return uv_poll_start(&loop->keys, UV_READABLE, on_keys);
+}
+
 static int start_sources(struct loop *loop)
 {
 	int err = uv_poll_init(&loop->uv, &loop->doorbell, completion_queue_fd(pool_queue(loop->pool)));
@@ -155,6 +187,9 @@ static int start_sources(struct loop *loop)
 		return err;
 	loop->doorbell.data = loop->tick.data = loop;
 	uv_poll_start(&loop->doorbell, UV_READABLE, on_doorbell);
+	err = start_keys(loop);
+	if (err < 0)
+		return err;
 	uv_timer_init(&loop->uv, &loop->tick);
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 	for (size_t i = 0; i < HANDLED; i++) {

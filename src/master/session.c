@@ -26,12 +26,15 @@
 #include "master/intake.h"
 #include "master/recovery.h"
 #include "master/report.h"
+#include "master/run_clock.h"
 #include "master/sampler.h"
 #include "master/space.h"
+#include "master/steering.h"
 #include "master/watch.h"
 #include "ui/layout.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,11 +54,13 @@ struct session {
 	struct confirm confirm;
 	struct sampler sampler;
 	struct watch watch;
+	struct run_clock clock;
+	struct steering steering;
 	struct progress *progress;
 	session_new_worker_fn *new_worker;
 	void *new_worker_arg;
 	uint64_t deadline_ns;      /* STOPPING: then workers are killed */
-	uint64_t suspended_ns;     /* since when we are stopped by ^Z */
+	uint64_t suspended_ns;     /* when ^Z stopped us */
 	unsigned idle_deaths;      /* deaths in a row without a job done */
 	int stop_signal;
 	bool broken;               /* a bug or no worker left: the status says so */
@@ -68,7 +73,7 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 	if (!session)
 		abort();
 	session->setup = *setup;
-	session->tally.start_ns = clock_now_ns();
+	run_clock_start(&session->clock, clock_now_ns());
 	session->tally.sum.jobs = setup->jobs;
 	session->tally.sum.failed = setup->operands->refused;
 	session->report = (struct report){
@@ -92,8 +97,9 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 	};
 	session->confirm = (struct confirm){ .intake = &session->intake, .dispatch = &session->dispatch };
 	sampler_init(&session->sampler, &session->dispatch, &session->intake);
+	session->steering = (struct steering){ .dispatch = &session->dispatch, .clock = &session->clock };
 	watch_init(&session->watch, setup->pool);
-	session->progress = progress_new(session->tally.start_ns);
+	session->progress = progress_new(session->clock.start_ns);
 	gauge_set_bandwidth(pool_board(setup->pool), setup->options->bandwidth);
 	*ret_session = session;
 	return 0;
@@ -191,7 +197,7 @@ static void stop(struct session *session, uint64_t patience_ns)
 		session->deadline_ns = deadline;
 	session->state = STOPPING;
 	session->intake.stopping = true;
-	gauge_set_order(pool_board(session->setup.pool), ORDER_STOP);
+	steering_stop(&session->steering, clock_now_ns());
 	ledger_drop_queued(session->intake.ledger, drop_job, session);
 }
 
@@ -337,13 +343,33 @@ static void sample(struct session *session)
 	sampler_take(&session->sampler, clock_now_ns(), &sample);
 	sample.phase = phase_of(session);
 	sample.paused = session->dispatch.paused;
-	sample.bandwidth = session->setup.options->bandwidth;
+	sample.bandwidth = gauge_bandwidth(pool_board(session->setup.pool));
 	sample.dirty_bytes = session->state == FLUSHING ? watch_dirty_bytes() : 0;
 	progress_update(session->progress, &sample);
 }
 
+static void show(struct session *session)
+{
+	if (!session->setup.renderer)
+		return;
+	sample(session);
+	renderer_draw(session->setup.renderer, progress_view(session->progress));
+}
+
+/* We may have been stopped without a word (SIGSTOP). */
+static void notice_gap(struct session *session)
+{
+	uint64_t now_ns = clock_now_ns(), gap_ns = run_clock_tick(&session->clock, now_ns);
+
+	if (gap_ns == 0)
+		return;
+	progress_skip_time(session->progress, gap_ns);
+	watch_forgive(&session->watch, now_ns);
+}
+
 void session_on_tick(struct session *session)
 {
+	notice_gap(session);
 	session_on_completions(session); /* a ring lost with its worker */
 	for (unsigned slot = 0; slot < pool_slots(session->setup.pool); slot++)
 		if (pool_has(session->setup.pool, slot) && pool_worker(session->setup.pool, slot)->pid_fd < 0)
@@ -353,10 +379,7 @@ void session_on_tick(struct session *session)
 		pool_terminate(session->setup.pool);
 		session->state = OVER;
 	}
-	if (session->setup.renderer) {
-		sample(session);
-		renderer_draw(session->setup.renderer, progress_view(session->progress));
-	}
+	show(session);
 }
 
 void session_on_stop_signal(struct session *session, int signal)
@@ -390,10 +413,11 @@ void session_on_suspend(struct session *session)
 
 void session_on_resume(struct session *session)
 {
-	if (session->suspended_ns)
-		progress_skip_time(session->progress, clock_now_ns() - session->suspended_ns);
-	session->suspended_ns = 0;
-	watch_forgive(&session->watch, clock_now_ns());
+	uint64_t now_ns = clock_now_ns();
+
+	progress_skip_time(session->progress, now_ns - session->suspended_ns);
+	run_clock_resume(&session->clock, session->suspended_ns, now_ns);
+	watch_forgive(&session->watch, now_ns);
 	if (session->setup.renderer)
 		renderer_resume(session->setup.renderer);
 }
@@ -404,20 +428,41 @@ void session_on_resize(struct session *session)
 		renderer_resize(session->setup.renderer);
 }
 
+int session_input_fd(const struct session *session)
+{
+	return session->setup.renderer ? renderer_input_fd(session->setup.renderer) : -1;
+}
+
+void session_on_key(struct session *session)
+{
+	struct renderer_event event;
+
+	do {
+		event = renderer_read_key(session->setup.renderer);
+		steering_key(&session->steering, &event, clock_now_ns());
+		if (event.key == KEY_QUIT)
+			session_on_stop_signal(session, SIGINT);
+		else if (event.key == KEY_TO_LINE)
+			renderer_change(session->setup.renderer, &renderer_line);
+	} while (event.key != KEY_NONE_YET);
+	step(session);
+	show(session);
+}
+
 int session_end(struct session *session, int *ret_signal)
 {
 	struct worker_pool *pool = session->setup.pool;
 	struct summary *sum = &session->tally.sum;
 
-	pool_close(pool);
-	if (pool_join(pool, clock_now_ns() + (session->state == OVER && session->deadline_ns ? 0 : JOIN_PATIENCE)) < 0)
-		pool_terminate(pool);
-	sum->elapsed_ns = clock_now_ns() - session->tally.start_ns;
+	sum->elapsed_ns = run_clock_elapsed(&session->clock, clock_now_ns());
 	sum->interrupted = session->stop_signal != 0;
 	sum->status = session->broken ? EXIT_SOME_FAILED : (int)tally_status(&session->tally);
 	progress_finish(session->progress);
 	if (session->setup.renderer)
-		renderer_finish(session->setup.renderer, sum);
+		renderer_finish(session->setup.renderer, sum); /* no signal is caught any more: the terminal first */
+	pool_close(pool);
+	if (pool_join(pool, clock_now_ns() + (session->state == OVER && session->deadline_ns ? 0 : JOIN_PATIENCE)) < 0)
+		pool_terminate(pool);
 	report_end(&session->report, sum->interrupted);
 	if (message_flush() < 0 && sum->status == EXIT_COPIED)
 		sum->status = EXIT_SOME_FAILED;

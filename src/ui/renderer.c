@@ -112,6 +112,17 @@ int renderer_input_fd(struct renderer *renderer)
 	return -1;
 }
 
+void renderer_change(struct renderer *renderer, const struct renderer_face *face)
+{
+	struct renderer_start start = { 0 };
+
+	if (renderer->face && renderer->face->finish)
+		renderer->face->finish(renderer, NULL);
+	renderer->face = face;
+	if (face && face->start && face->start(renderer, &start) < 0)
+		renderer->face = NULL;
+}
+
 void renderer_finish(struct renderer *renderer, const struct summary *summary)
 {
 	if (renderer->face && renderer->face->finish)

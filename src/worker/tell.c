@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define PAUSE_NAP_NS (50 * NS_PER_MS)
+#define BIG_STEP (1u << 20)
 
 void tell_activity(struct tell *tell, enum gauge_activity activity)
 {
@@ -52,6 +53,7 @@ int tell_and_obey(struct tell *tell, uint64_t bytes)
 {
 	struct gauge_board *board = tell->board;
 	enum gauge_activity before = (enum gauge_activity)tell->gauge.activity;
+	uint64_t rate = gauge_bandwidth(board);
 	uint64_t wait = bytes ? gauge_take_bandwidth(board, bytes, clock_now_ns()) : 0;
 
 	for (;;) {
@@ -59,6 +61,8 @@ int tell_and_obey(struct tell *tell, uint64_t bytes)
 
 		if (order == ORDER_STOP)
 			return -ECANCELED;
+		if (gauge_bandwidth(board) != rate)
+			wait = 0; /* what was due at the old rate is forgiven */
 		if (order == ORDER_RUN && wait == 0)
 			break;
 		uint64_t step = wait && wait < PAUSE_NAP_NS ? wait : PAUSE_NAP_NS;
@@ -77,18 +81,44 @@ int tell_bytes(struct tell *tell, uint64_t bytes)
 {
 	tell->gauge.job_bytes += bytes;
 	tell->gauge.file_bytes += bytes;
+	if (bytes >= BIG_STEP)
+		take_time(tell); /* a long job: do not wait for its end */
 	publish(tell);
 	return tell_and_obey(tell, bytes);
 }
 
+static uint64_t cpu_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+/* Both clocks at once, so that their ratio means something whenever it is read. */
+static void take_time(struct tell *tell)
+{
+	uint64_t now = clock_now_ns(), cpu = cpu_now();
+
+	tell->gauge.busy_ns += now - tell->busy_since;
+	tell->gauge.cpu_ns += cpu - tell->cpu_before;
+	tell->busy_since = now;
+	tell->cpu_before = cpu;
+}
+
 void tell_job(struct tell *tell, uint64_t job)
 {
+	if (!tell->gauge.job) {
+		tell->busy_since = clock_now_ns();
+		tell->cpu_before = cpu_now();
+	}
 	tell->gauge.job = job;
 	tell->gauge.job_files = tell->gauge.job_bytes = 0;
 }
 
 void tell_idle(struct tell *tell)
 {
+	take_time(tell);
 	tell->gauge.job = 0;
 	tell_activity(tell, ACTIVITY_IDLE);
 	publish(tell);
