@@ -398,7 +398,8 @@ mode_t xattrs_mode_without_acl(struct xattrs *xattrs, const struct target *sourc
 			break;
 		}
 	}
-	/* Whoever was named falls back to the group's or the others' bits. */
+	/* Whoever was named falls back to the group's or the others' bits. The
+	 * mask is in the mode already, as its group bits. */
 	named = any_named ? named & mask : 7;
-	return mode & (~(mode_t)077 | (group & mask & named) << 3 | named);
+	return mode & (~(mode_t)077 | (group & named) << 3 | named);
 }

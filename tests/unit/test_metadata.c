@@ -326,6 +326,20 @@ static void an_existing_directory_is_closed_before_it_is_given_away(void **state
 	assert_int_equal(strncmp(bent.log, "own list ", 9), 0);
 }
 
+/* The kernel drops them with the old owner. */
+static void special_bits_that_were_there_are_set_again(void **state)
+{
+	(void)state;
+	need_root();
+	new_source(0600);
+	assert_int_equal(fchown(t.src_fd, USER, USER), 0);
+	assert_int_equal(fchmod(t.src_fd, 06755), 0);
+	new_dest(06755);
+	t.dest.fresh = false;
+	copies(0);
+	assert_int_equal(mode_of(t.dst_fd), 06755);
+}
+
 static void without_mode_a_new_file_obeys_the_umask(void **state)
 {
 	(void)state;
@@ -409,6 +423,7 @@ int main(void)
 		TEST(coarse_times_are_a_loss),
 		TEST(made_up_owners_and_modes_are_seen),
 		TEST(an_existing_directory_is_closed_before_it_is_given_away),
+		TEST(special_bits_that_were_there_are_set_again),
 		TEST(without_mode_a_new_file_obeys_the_umask),
 		TEST(without_mode_a_directory_keeps_its_setgid),
 		TEST(a_file_is_made_no_wider_than_its_source),

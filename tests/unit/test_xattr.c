@@ -265,6 +265,20 @@ static void an_inherited_acl_goes(void **state)
 	assert_true(strstr(bent.log, "remove") < strstr(bent.log, "mode"));
 }
 
+/* What was asked for at creation is not what the ACL made of it. */
+static void an_inherited_acl_has_changed_the_mode(void **state)
+{
+	(void)state;
+	new_source(0600);
+	set_acl(t.root_fd, DEFAULT, acl_of(4, 7, 7, 7, 0));
+	set_dest(make("e", 0600));
+	assert_int_equal(mode_of(t.dst_fd), 0400);
+	t.dest.mode = 0600;
+	t.dest.may_have_acl = true;
+	copies(0);
+	assert_int_equal(mode_of(t.dst_fd), 0600);
+}
+
 static void without_mode_an_inherited_acl_stays(void **state)
 {
 	struct stat src;
@@ -334,6 +348,7 @@ static void a_lost_acl_leaves_no_more_than_it_allowed(void **state)
 		{ 6, 7, 4, 4, 0644 }, /* under the mask */
 		{ 0, 6, 6, 4, 0600 }, /* someone was shut out: everyone is */
 		{ 4, 6, 6, 6, 0644 },
+		{ 6, 6, 4, 6, 0644 }, /* the mask holds for whoever is named */
 	};
 
 	(void)state;
@@ -406,6 +421,7 @@ int main(void)
 		TEST(copies_an_acl_without_opening_the_file),
 		TEST(an_acl_and_special_bits_go_together),
 		TEST(an_inherited_acl_goes),
+		TEST(an_inherited_acl_has_changed_the_mode),
 		TEST(without_mode_an_inherited_acl_stays),
 		TEST(directories_take_the_default_acl_along),
 		TEST(an_existing_directory_loses_acls_the_source_has_not),
