@@ -309,15 +309,19 @@ static bool ask_all(const struct question *q)
 bool existing_decide(const struct copier *copier, const struct place *place, const struct entry *entry,
                      const struct stat *src, struct existing *ret, struct outcome *ret_outcome)
 {
+	struct stat contents = *src;
 	struct question q = {
 		.copier = copier,
 		.place = place,
 		.entry = entry,
-		.src = src,
+		.src = &contents,
 		.linking = ret->linking,
 		.ret = ret_outcome,
 	};
 
+	/* What is read like a file becomes one. */
+	if (copier->policy->copy_contents && is_special(src->st_mode))
+		contents.st_mode = (src->st_mode & ~(mode_t)S_IFMT) | S_IFREG;
 	*ret = (struct existing){ .linking = ret->linking };
 	/* In a directory this run made there is nothing; renaming will see if there is. */
 	if (place->made && !entry->redo && !place->shared_name)

@@ -5,9 +5,11 @@
  * creates it, and every range writes only its own bytes into it. A range checks
  * the source before and after its own reading. What falls between two ranges
  * shows at commit: the source's ctime is then later than the temporary file's
- * birth. (Two clocks may be compared there, the source's file system's and the
- * destination's. A wrong answer is possible only for a file changed within their
- * difference before its copy began, and is a reported failure, not a bad copy.)
+ * birth. Between two file systems these are two clocks, or one that is rounded
+ * differently: a tick is allowed for, which the first range's own check covers.
+ * (A server's clock may be further off. A wrong answer is possible only for a file
+ * changed within that difference before its copy began, and is a reported failure,
+ * not a bad copy.)
  *
  *	range 1            range 2            source's owner
  *	read, check
@@ -143,14 +145,20 @@ void entry_range(struct copier *copier, const struct place *place, const struct 
 	regular_close(copier, take_fd(&dst_fd), ret);
 }
 
-static bool changed_since_birth(const struct stat *src, int fd)
+#define TICK_NS INT64_C(10000000) /* CONFIG_HZ=100 */
+
+static bool changed_since_birth(const struct stat *src, int fd, dev_t dst_dev)
 {
 	struct statx stx;
+	int64_t after;
 
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &stx) < 0 || !(stx.stx_mask & STATX_BTIME))
 		return false;
-	return src->st_ctim.tv_sec > stx.stx_btime.tv_sec ||
-	       (src->st_ctim.tv_sec == stx.stx_btime.tv_sec && src->st_ctim.tv_nsec > stx.stx_btime.tv_nsec);
+	if (src->st_ctim.tv_sec > stx.stx_btime.tv_sec + 1)
+		return true;
+	after = (src->st_ctim.tv_sec - stx.stx_btime.tv_sec) * INT64_C(1000000000) +
+	        (src->st_ctim.tv_nsec - (int64_t)stx.stx_btime.tv_nsec);
+	return after > (src->st_dev == dst_dev ? 0 : TICK_NS);
 }
 
 /* The worker that had this commit died after its rename: the name is complete. */
@@ -200,7 +208,7 @@ static bool complete(struct copier *copier, const struct place *place, const str
 	dst_fd = open_temp(copier, place, temp, 0, &st, ret);
 	if (dst_fd < 0)
 		return false;
-	if (st.st_size != src->st_size || changed_since_birth(src, dst_fd))
+	if (st.st_size != src->st_size || changed_since_birth(src, dst_fd, st.st_dev))
 		return entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
 	return dress(copier, place, src, src_fd, dst_fd, &st, ret) &&
 	       regular_close(copier, take_fd(&dst_fd), ret);

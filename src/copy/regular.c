@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,18 +57,46 @@ static bool contents_of_special(const struct entry *entry)
 	return !S_ISREG(entry->mode);
 }
 
+static int open_retry(int dir_fd, const char *name, int flags)
+{
+	int fd;
+
+	do
+		fd = openat(dir_fd, name, flags | O_CLOEXEC | O_NOCTTY);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+/* Somebody holds a lease on the file (an SMB server, an NFS server's delegation),
+ * and O_NONBLOCK does not wait for it to be given up. Waits, once it is certain
+ * that this is a file and not a FIFO. */
+static int open_leased(const struct place *place, const struct entry *entry)
+{
+	CLEANUP_FD int fd = open_retry(place->src_fd, entry->src_name, O_PATH | (entry->follow ? 0 : O_NOFOLLOW));
+	char path[32];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open_retry(AT_FDCWD, path, O_RDONLY);
+}
+
 int regular_open_source(const struct copier *copier, const struct place *place, const struct entry *entry,
                         struct stat *ret_st, struct outcome *ret)
 {
 	/* O_NONBLOCK: a FIFO put in a file's place must not hold the worker. */
-	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (entry->follow ? 0 : O_NOFOLLOW) |
-	            (contents_of_special(entry) ? 0 : O_NONBLOCK);
+	int flags = O_RDONLY | (entry->follow ? 0 : O_NOFOLLOW) | (contents_of_special(entry) ? 0 : O_NONBLOCK);
 	CLEANUP_FD int fd = -1;
 
 	activity(copier, COPY_ACTIVITY_METADATA);
-	do
-		fd = openat(place->src_fd, entry->src_name, flags);
-	while (fd < 0 && errno == EINTR);
+	fd = open_retry(place->src_fd, entry->src_name, flags);
+	if (fd < 0 && errno == EAGAIN)
+		fd = open_leased(place, entry);
 	if (fd < 0) {
 		/* Gone, or a symlink or socket now. */
 		bool changed = errno == ENOENT || errno == ENXIO || (errno == ELOOP && !entry->follow);
@@ -306,6 +335,21 @@ static bool dress_existing(struct attempt *at, const struct existing *existing)
 	return true;
 }
 
+/* --attributes-only: true when there is a file to dress, or the answer is in *@at->ret already. */
+static bool keeps_contents(struct attempt *at, const struct existing *existing)
+{
+	const struct copy_policy *policy = at->copier->policy;
+
+	if (!policy->attributes_only || !existing->present || policy->backup != BACKUP_NONE ||
+	    policy->remove_destination)
+		return false;
+	if (S_ISREG(existing->st.st_mode))
+		dress_existing(at, existing);
+	else /* a symlink: what it leads to is not ours, and an empty file is not what it was */
+		entry_fail(at->ret, STAGE_OPEN_DEST, ELOOP);
+	return true;
+}
+
 /* Asks the policy before the source is opened, where it may well say no: a
  * second run over a finished tree costs two looks a file. */
 static bool refused_early(struct attempt *at, struct existing *existing)
@@ -336,9 +380,8 @@ static bool attempt(struct attempt *at)
 	if (at->copier->policy->update == UPDATE_ALL &&
 	    !existing_decide(at->copier, at->place, at->entry, &at->src, &existing, at->ret))
 		return false;
-	if (at->copier->policy->attributes_only && existing.present && S_ISREG(existing.st.st_mode) &&
-	    at->copier->policy->backup == BACKUP_NONE && !at->copier->policy->remove_destination)
-		return dress_existing(at, &existing);
+	if (keeps_contents(at, &existing))
+		return at->ret->status != OUTCOME_FAILED;
 	return copy_by_rename(at, &existing);
 }
 

@@ -383,6 +383,62 @@ static void a_followed_link_is_what_it_leads_to(void **state)
 	assert_int_equal(outcome.err, ENOENT);
 }
 
+/* What mknod and symlink answer instead of being made; 0: the real ones. */
+static int refuse_with;
+
+int __real_mknodat(int fd, const char *name, mode_t mode, dev_t dev);
+int __wrap_mknodat(int fd, const char *name, mode_t mode, dev_t dev);
+int __real_symlinkat(const char *text, int fd, const char *name);
+int __wrap_symlinkat(const char *text, int fd, const char *name);
+
+int __wrap_mknodat(int fd, const char *name, mode_t mode, dev_t dev)
+{
+	errno = refuse_with;
+	return refuse_with ? -1 : __real_mknodat(fd, name, mode, dev);
+}
+
+int __wrap_symlinkat(const char *text, int fd, const char *name)
+{
+	errno = refuse_with;
+	return refuse_with ? -1 : __real_symlinkat(text, fd, name);
+}
+
+/* vfat: EPERM for every kind; but EPERM where nothing can be made is a failure. */
+static void what_a_file_system_has_no_place_for_is_a_loss(void **state)
+{
+	static const int refusals[] = { EPERM, EOPNOTSUPP, ENOSYS };
+	struct fixture *f = *state;
+	struct outcome outcome;
+
+	assert_int_equal(symlink("x", "s/l"), 0);
+	assert_int_equal(mkfifo("s/p", 0644), 0);
+	for (int i = 0; i < 6; i++) {
+		f->place.made = i % 2;
+		refuse_with = refusals[i / 2];
+		outcome = copy_name(f, "l");
+		assert_status(outcome, OUTCOME_COPIED);
+		assert_int_equal(outcome.lost, LOSS_BIT(LOSS_SPECIAL));
+		outcome = copy_name(f, "p");
+		assert_status(outcome, OUTCOME_COPIED);
+		assert_int_equal(outcome.lost, LOSS_BIT(LOSS_SPECIAL));
+	}
+	refuse_with = EACCES;
+	assert_failed(copy_name(f, "p"), STAGE_CREATE);
+	refuse_with = EINVAL;
+	assert_failed(copy_name(f, "p"), STAGE_CREATE);
+	if (make_special("s/c", 2)) { /* a number too big for xfs */
+		outcome = copy_name(f, "c");
+		assert_status(outcome, OUTCOME_COPIED);
+		assert_int_equal(outcome.lost, LOSS_BIT(LOSS_SPECIAL));
+	}
+	assert_int_equal(count_entries("d"), 0);
+	/* A directory that is gone takes nothing. */
+	refuse_with = EPERM;
+	assert_int_equal(rmdir("d"), 0);
+	assert_failed(copy_name(f, "p"), STAGE_CREATE);
+	refuse_with = 0;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -390,6 +446,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(symlinks_are_copied_as_they_are),
 		TEST(special_files_are_copied_as_they_are),
+		TEST(what_a_file_system_has_no_place_for_is_a_loss),
 		TEST(a_device_nobody_may_make_is_a_failure),
 		TEST(a_further_name_becomes_a_link),
 		TEST(a_further_name_obeys_the_rules_for_what_is_there),
