@@ -70,14 +70,20 @@ static unsigned affordable_jobs(unsigned jobs)
 	return limit.rlim_cur > OURS + EACH ? (unsigned)((limit.rlim_cur - OURS) / EACH) : 1;
 }
 
-static unsigned choose_jobs(const struct options *options)
+/* -j auto begins with the processors, up to eight, and may climb to 64: beyond,
+ * storage was not seen to get faster. */
+static void choose_jobs(const struct options *options, unsigned *ret_first, unsigned *ret_most)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned jobs = options->jobs;
 
-	if (jobs == 0)
-		jobs = cpus < 2 ? 2 : cpus > POOL_MAX ? POOL_MAX : (unsigned)cpus;
-	return affordable_jobs(jobs);
+	if (options->jobs) {
+		*ret_first = *ret_most = affordable_jobs(options->jobs);
+		return;
+	}
+	*ret_most = affordable_jobs(64);
+	*ret_first = cpus < 2 ? 2 : cpus > 8 ? 8 : (unsigned)cpus;
+	if (*ret_first > *ret_most)
+		*ret_first = *ret_most;
 }
 
 static const struct renderer_face *choose_face(const struct options *options)
@@ -140,7 +146,9 @@ static int copy(const struct options *options, const struct operands *operands, 
 		.run_start = time(NULL), .timing = options->stats || options->progress == PROGRESS_SCREEN,
 	};
 
-	session.jobs = pool.workers = pool.slots = choose_jobs(options);
+	choose_jobs(options, &session.jobs, &session.most_jobs);
+	pool.workers = session.jobs;
+	pool.slots = session.most_jobs;
 	storage_look(operands->tree.dest_fd, &storage);
 	temp_name_begin_run();
 

@@ -33,6 +33,8 @@ struct gauge_snapshot {
 	uint64_t job_files;  /* entries of the job in hand that are finished */
 	uint64_t job_bytes;  /* bytes of the job in hand that are written */
 	uint64_t file_bytes; /* of the entry in hand */
+	uint64_t busy_ns;    /* with a job in hand, since the worker started */
+	uint64_t cpu_ns;     /* on a processor, of that */
 	uint64_t spent_ns[ACTIVITY_COUNT]; /* since the worker started; zero unless timing is on */
 };
 

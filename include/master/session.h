@@ -32,7 +32,8 @@ struct session_setup {
 	const struct storage *storage;
 	struct worker_pool *pool;
 	struct renderer *renderer;  /* NULL: none */
-	unsigned jobs;              /* workers to use */
+	unsigned jobs;              /* workers to use at first */
+	unsigned most_jobs;         /* with -j auto: up to so many; else as jobs */
 };
 
 /* Returns 0, or -errno after a sentence. */

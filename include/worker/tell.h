@@ -26,6 +26,8 @@ struct tell {
 	bool every_outcome;        /* --debug: also what goes without saying */
 	struct gauge_snapshot gauge;
 	uint64_t activity_since;
+	uint64_t busy_since;       /* when the time below was last taken */
+	uint64_t cpu_before;
 	uint64_t record_space[(RECORD_MAX + 7) / 8];
 };
 

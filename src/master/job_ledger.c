@@ -269,6 +269,8 @@ struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum
 	if (job_parse(job->frame.data, job->frame.len, &view) < 0)
 		abort(); /* we wrote it */
 	view.kind = kind;
+	if (kind == JOB_DISCARD && job->kind == JOB_LINK)
+		view.target = ""; /* that is the first name's copy, not a temporary file */
 	view.flags = job->flags | JOB_REDO;
 	struct job *subset = ledger_job(ledger, job->class, &view, job->dir);
 

@@ -30,6 +30,7 @@
 #include "master/sampler.h"
 #include "master/space.h"
 #include "master/steering.h"
+#include "master/tuner.h"
 #include "master/watch.h"
 #include "ui/layout.h"
 
@@ -52,6 +53,7 @@ struct session {
 	struct intake intake;
 	struct dispatch dispatch;
 	struct confirm confirm;
+	struct tuner tuner;
 	struct sampler sampler;
 	struct watch watch;
 	struct run_clock clock;
@@ -95,6 +97,10 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 		.pool = setup->pool, .ledger = session->intake.ledger, .in_use = setup->jobs,
 		.batch_limit = DISPATCH_FIRST_BATCH,
 	};
+	session->tuner = (struct tuner){
+		.dispatch = &session->dispatch, .intake = &session->intake, .on = setup->most_jobs > setup->jobs,
+	};
+	autotune_init(&session->tuner.autotune, setup->jobs, setup->most_jobs, session->clock.start_ns);
 	session->confirm = (struct confirm){ .intake = &session->intake, .dispatch = &session->dispatch };
 	sampler_init(&session->sampler, &session->dispatch, &session->intake);
 	session->steering = (struct steering){ .dispatch = &session->dispatch, .clock = &session->clock };
@@ -123,6 +129,8 @@ void session_set_new_worker(struct session *session, session_new_worker_fn *fn, 
 {
 	session->new_worker = fn;
 	session->new_worker_arg = arg;
+	session->tuner.started = fn;
+	session->tuner.started_arg = arg;
 }
 
 bool session_is_over(const struct session *session)
@@ -161,6 +169,8 @@ static void step(struct session *session)
 	struct job_ledger *ledger = session->intake.ledger;
 
 	session->intake.batch_limit = session->dispatch.batch_limit;
+	if (session->state == RUNNING)
+		tuner_step(&session->tuner, clock_now_ns());
 	if (session->state == RUNNING || session->state == FLUSHING)
 		dispatch_run(&session->dispatch, clock_now_ns());
 	if (!ledger_empty(ledger))
@@ -456,6 +466,9 @@ int session_end(struct session *session, int *ret_signal)
 
 	sum->elapsed_ns = run_clock_elapsed(&session->clock, clock_now_ns());
 	sum->interrupted = session->stop_signal != 0;
+	sum->jobs = session->dispatch.in_use;
+	if (session->setup.most_jobs > session->setup.jobs)
+		sum->jobs_reason = session->tuner.on ? autotune_reason(&session->tuner.autotune) : "auto, then by hand";
 	sum->status = session->broken ? EXIT_SOME_FAILED : (int)tally_status(&session->tally);
 	progress_finish(session->progress);
 	if (session->setup.renderer)

@@ -24,6 +24,25 @@ void tell_activity(struct tell *tell, enum gauge_activity activity)
 	tell->gauge.activity = activity;
 }
 
+static uint64_t cpu_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+/* Both clocks at once, so that their ratio means something whenever it is read. */
+static void take_time(struct tell *tell)
+{
+	uint64_t now = clock_now_ns(), cpu = cpu_now();
+
+	tell->gauge.busy_ns += now - tell->busy_since;
+	tell->gauge.cpu_ns += cpu - tell->cpu_before;
+	tell->busy_since = now;
+	tell->cpu_before = cpu;
+}
+
 static void publish(struct tell *tell)
 {
 	gauge_publish(tell->board, tell->slot, &tell->gauge);
@@ -85,25 +104,6 @@ int tell_bytes(struct tell *tell, uint64_t bytes)
 		take_time(tell); /* a long job: do not wait for its end */
 	publish(tell);
 	return tell_and_obey(tell, bytes);
-}
-
-static uint64_t cpu_now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
-/* Both clocks at once, so that their ratio means something whenever it is read. */
-static void take_time(struct tell *tell)
-{
-	uint64_t now = clock_now_ns(), cpu = cpu_now();
-
-	tell->gauge.busy_ns += now - tell->busy_since;
-	tell->gauge.cpu_ns += cpu - tell->cpu_before;
-	tell->busy_since = now;
-	tell->cpu_before = cpu;
 }
 
 void tell_job(struct tell *tell, uint64_t job)

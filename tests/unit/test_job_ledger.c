@@ -167,6 +167,21 @@ static void subset_has_the_chosen_entries(void **state)
 	ledger_queue(f->ledger, subset);
 }
 
+static void discarding_a_link_spares_the_first_name(void **state)
+{
+	struct fixture *f = *state;
+	struct job_view view = { .kind = JOB_LINK, .dir = "d", .target = "first" };
+	struct job_entry entry = { .name = "second", .name_len = 6, .mode = 0100644 };
+	struct job *link = ledger_job(f->ledger, CLASS_LINK, &view, f->dir), *discard;
+
+	ledger_add(link, &entry);
+	discard = ledger_subset(f->ledger, link, JOB_DISCARD, 1);
+	assert_int_equal(job_parse(discard->frame.data, discard->frame.len, &view), 0);
+	assert_string_equal(view.target, "");
+	ledger_queue(f->ledger, link);
+	ledger_queue(f->ledger, discard);
+}
+
 static void count_job(struct job *job, void *arg)
 {
 	*(unsigned *)arg += job->entries;
@@ -200,6 +215,7 @@ int main(void)
 		LEDGER_TEST(found_only_where_it_was_sent),
 		LEDGER_TEST(requeued_under_a_new_number_as_a_redo),
 		LEDGER_TEST(subset_has_the_chosen_entries),
+		LEDGER_TEST(discarding_a_link_spares_the_first_name),
 		LEDGER_TEST(queued_jobs_can_be_dropped),
 	};
 

@@ -1,0 +1,28 @@
+/*
+ * -j auto at work: what autotune decides, done.
+ *
+ * Promises that the model sees all workers' time and all work confirmed, and
+ * that a worker it asks for is started in a slot of its own, or not at all when
+ * the system refuses.
+ *
+ * Runs in: the master.  Blocks: never (a fork).  Allocates: as pool_start().
+ * Owns: the model.
+ */
+#pragma once
+
+#include "master/autotune.h"
+#include "master/dispatch.h"
+#include "master/intake.h"
+
+struct tuner {
+	struct autotune autotune;
+	struct dispatch *dispatch;
+	struct intake *intake;
+	bool on;
+	uint64_t last_ns;
+	void (*started)(unsigned slot, void *arg); /* a slot got a worker */
+	void *started_arg;
+};
+
+/* Looks, and changes dispatch->in_use; cheap enough to be called after every event. */
+void tuner_step(struct tuner *tuner, uint64_t now_ns);
