@@ -35,6 +35,10 @@ struct metadata_work {
 	enum stage stage;
 };
 
+/* True when the file system of @fd is known to keep owner and mode as they are
+ * given, or to refuse them; false for one that may make them up. */
+bool permissions_are_kept(int fd);
+
 bool preserves(const struct metadata_work *work, enum preserve what);
 
 /* Notes a loss. Returns 0, or -@err and the stage when this was asked for by name. */

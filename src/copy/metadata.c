@@ -21,9 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -39,19 +37,6 @@
 	 XATTR_BIT(XATTR_CAPABILITY))
 #define KINDS_ACL (XATTR_BIT(XATTR_ACL_ACCESS) | XATTR_BIT(XATTR_ACL_DEFAULT))
 
-#ifndef F2FS_SUPER_MAGIC
-#define F2FS_SUPER_MAGIC 0xF2F52010
-#endif
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
-#ifndef ZFS_SUPER_MAGIC
-#define ZFS_SUPER_MAGIC 0x2FC12FC1
-#endif
-#ifndef BCACHEFS_SUPER_MAGIC
-#define BCACHEFS_SUPER_MAGIC 0xCA451A4E
-#endif
-
 /* What was learned of a destination's device. */
 struct device {
 	dev_t dev;
@@ -65,9 +50,10 @@ struct metadata {
 	const struct copy_policy *policy;
 	struct xattrs *xattrs;
 	bool may_chown;
-	bool looked; /* the xattr list is that of this source */
+	bool looked; /* the xattr list is that of this source, as it was then */
 	dev_t looked_dev;
 	ino_t looked_ino;
+	struct timespec looked_ctime;
 	struct device devices[N_DEVICES];
 	unsigned next_device;
 };
@@ -98,28 +84,6 @@ void metadata_free(struct metadata *metadata)
 	free(metadata);
 }
 
-static bool keeps_owner_and_mode(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) < 0)
-		return false;
-	switch ((unsigned long)fs.f_type) {
-	case EXT4_SUPER_MAGIC: /* ext2 and ext3 too */
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case TMPFS_MAGIC:
-	case RAMFS_MAGIC:
-	case OVERLAYFS_SUPER_MAGIC:
-	case F2FS_SUPER_MAGIC:
-	case ZFS_SUPER_MAGIC:
-	case BCACHEFS_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static struct device *device_of(struct metadata *metadata, dev_t dev, int fd)
 {
 	struct device *device;
@@ -130,7 +94,7 @@ static struct device *device_of(struct metadata *metadata, dev_t dev, int fd)
 			return device;
 	}
 	device = &metadata->devices[metadata->next_device++ % N_DEVICES];
-	*device = (struct device){ .dev = dev, .used = true, .keeps = keeps_owner_and_mode(fd) };
+	*device = (struct device){ .dev = dev, .used = true, .keeps = permissions_are_kept(fd) };
 	return device;
 }
 
@@ -161,11 +125,18 @@ void metadata_look(struct metadata *metadata, int src_fd, const struct stat *src
 	metadata->looked = true;
 	metadata->looked_dev = src->st_dev;
 	metadata->looked_ino = src->st_ino;
+	metadata->looked_ctime = src->st_ctim;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
 static bool looked_at(const struct metadata *metadata, const struct stat *src)
 {
-	return metadata->looked && metadata->looked_dev == src->st_dev && metadata->looked_ino == src->st_ino;
+	return metadata->looked && metadata->looked_dev == src->st_dev && metadata->looked_ino == src->st_ino &&
+	       same_time(&metadata->looked_ctime, &src->st_ctim);
 }
 
 mode_t metadata_create_mode(const struct metadata *metadata, const struct stat *src, uid_t uid, gid_t gid,
@@ -257,11 +228,6 @@ static int copy_xattrs(struct metadata_work *work)
 	if (r == 0 && opened)
 		r = permissions_change_mode(work, before);
 	return r;
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
 static bool same_times(const struct stat *a, const struct stat *b)
@@ -455,9 +421,9 @@ static int set_all_at(struct metadata *metadata, struct metadata_work *work)
 		.mode = st.st_mode & MODE_BITS,
 		.owner_known = true,
 		.mode_known = true,
-		.may_have_acl = !S_ISLNK(st.st_mode),
 		.fresh = true,
 	};
+	work->dst.may_have_acl = !S_ISLNK(st.st_mode) && xattrs_has_acl(&work->to, XATTR_ACL_ACCESS);
 	return set_all(metadata, work);
 }
 

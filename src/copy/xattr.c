@@ -238,7 +238,8 @@ int xattrs_list(struct xattrs *xattrs, const struct target *source, dev_t dev)
 		return 0;
 	n = call_filling(source, (struct call){ .kind = CALL_LIST, .buf = xattrs->list });
 	if (unsupported(n)) {
-		device->no_list = true;
+		/* A symlink's answer may not be that of files (NFS). */
+		device->no_list = source->name == NULL;
 		return 0;
 	}
 	if (n < 0)
@@ -308,7 +309,7 @@ static int copy_one(struct xattrs *xattrs, const struct target *source, const st
 	if (r == 0)
 		return 1;
 	if (unsupported(r)) {
-		if (kind != XATTR_FOREIGN)
+		if (kind != XATTR_FOREIGN && dest->name == NULL)
 			device->refused |= XATTR_BIT(kind);
 		if (kind == XATTR_ACL_ACCESS && is_base_acl((size_t)n))
 			return 0;

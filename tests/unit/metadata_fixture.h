@@ -43,6 +43,7 @@ static struct {
 	bool on;                  /* calls are logged and bent */
 	char log[512];
 	struct bend own, mode, times, list, set, remove, chmodat2, empty_times, proc;
+	int path_set_err;         /* setxattr() by path fails with this */
 	const char *set_only;     /* `set` is bent for this attribute alone */
 	long type;                /* what fstatfs() says; 0: the truth */
 	long round_ns;            /* times are cut to this, up to 2 s */

@@ -81,7 +81,8 @@ WRAP(ssize_t, getxattr, (const char *path, const char *name, void *value, size_t
 
 WRAP(int, setxattr, (const char *path, const char *name, const void *value, size_t size, int flags))
 {
-	called("set", &(struct bend){ 0 });
+	if (called("set", &(struct bend){ .err = bent.path_set_err }) < 0)
+		return -1;
 	return no_proc(path) ? -1 : __real_setxattr(path, name, value, size, flags);
 }
 
@@ -322,6 +323,52 @@ static void special_bits_go_with_the_owner(void **state)
 	assert_int_equal(stat_at(dst_dir_fd).st_mode & 07777, 0755);
 }
 
+static void without_mode_the_umask_rules(void **state)
+{
+	(void)state;
+	need_root();
+	t.policy.preserve = 0;
+	make_source(FIFO, 0666);
+	make_at(dst_dir_fd, FIFO, 0600);
+	assert_int_equal(copy_at(), 0);
+	assert_int_equal(stat_at(dst_dir_fd).st_mode & 07777, 0644);
+}
+
+static void an_inherited_acl_goes_from_a_special_file(void **state)
+{
+	char path[128];
+
+	(void)state;
+	need_root();
+	set_acl(dst_dir_fd, DEFAULT, acl_of(7, 7, 7, 7, 0));
+	make_source(FIFO, 0660);
+	make_at(dst_dir_fd, FIFO, 0600);
+	snprintf(path, sizeof(path), "%s/dst/e", t.root);
+	assert_true(__real_getxattr(path, ACCESS, NULL, 0) > 0);
+	assert_int_equal(copy_at(), 0);
+	assert_int_equal(__real_getxattr(path, ACCESS, NULL, 0), -1);
+	assert_equal_at();
+}
+
+/* What a file system does not allow for symlinks it may well allow for files. */
+static void a_refusal_of_a_symlink_is_not_remembered(void **state)
+{
+	struct stat src;
+
+	(void)state;
+	need_root();
+	make_source(SYMLINK, 0777);
+	make_at(dst_dir_fd, SYMLINK, 0777);
+	bent.path_set_err = EOPNOTSUPP;
+	assert_int_equal(copy_at(), 0);
+	assert_int_equal(t.lost, LOSS_BIT(LOSS_XATTR));
+	if (__real_fsetxattr(t.src_fd, LABEL, "label", 5, 0) < 0)
+		skip();
+	src = look_at(t.src_fd);
+	assert_int_equal(metadata_copy(t.metadata, t.src_fd, &src, t.dst_fd, &t.dest, &t.lost, &t.stage), 0);
+	assert_int_equal(t.lost, 0);
+}
+
 static void a_symlink_is_never_followed(void **state)
 {
 	struct stat before = look_at(t.src_fd), after;
@@ -354,6 +401,9 @@ int main(void)
 		TEST_AT(an_owner_given_by_the_server_is_a_loss),
 		TEST_AT(a_source_that_was_replaced_is_noticed),
 		TEST_AT(special_bits_go_with_the_owner),
+		TEST_AT(without_mode_the_umask_rules),
+		TEST_AT(an_inherited_acl_goes_from_a_special_file),
+		TEST_AT(a_refusal_of_a_symlink_is_not_remembered),
 		TEST_AT(a_symlink_is_never_followed),
 	};
 
