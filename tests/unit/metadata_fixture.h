@@ -339,10 +339,13 @@ static inline void as_user(int (*body)(void))
 	if (pid == 0) {
 		if (setgroups(0, NULL) < 0 || setresgid(USER, USER, USER) < 0 || setresuid(USER, USER, USER) < 0)
 			_exit(99);
-		_exit(body());
+		/* A temporary directory of root's alone is no place for this. */
+		_exit(access(t.root, W_OK | X_OK) == 0 ? body() : 77);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
