@@ -294,6 +294,7 @@ static void coarse_times_are_a_loss(void **state)
 static void made_up_owners_and_modes_are_seen(void **state)
 {
 	(void)state;
+	need_root();
 	bent.type = VFAT;
 	renew();
 	new_source(0640);
