@@ -24,7 +24,7 @@ enum node_kind {
 struct node {
 	enum node_kind kind;
 	const char *text;     /* SYMLINK: its target */
-	mode_t mode;          /* SPECIAL: type */
+	mode_t mode;          /* SPECIAL: type and permissions to make it with */
 	dev_t rdev;
 	int from_fd;          /* HARD_LINK: an existing name */
 	const char *from_name;

@@ -199,7 +199,7 @@ static bool ask_same_inode(const struct question *q)
 
 	if (same_directory_entry(q))
 		return fail(q, STAGE_SAME_FILE, EEXIST);
-	if (policy->hard_link || S_ISLNK(q->src->st_mode))
+	if (policy->hard_link || (S_ISLNK(q->src->st_mode) && policy->backup == BACKUP_NONE))
 		return settle(q, OUTCOME_COPIED);
 	return policy->remove_destination || policy->backup != BACKUP_NONE || fail(q, STAGE_SAME_FILE, EEXIST);
 }
@@ -216,11 +216,11 @@ static bool ask_same_file(const struct question *q)
 	    !policy->hard_link && !policy->symbolic_link && same_inode(q->src, &q->target))
 		return policy->remove_destination || policy->backup != BACKUP_NONE ||
 		       fail(q, STAGE_SAME_FILE, EEXIST);
-	/* The source is a link to the destination: replacing it would leave a link to itself. */
+	/* The source is a link to the destination: replacing it would leave a link to
+	 * itself, and nothing of the file. cp -l says it is done. */
 	if (S_ISLNK(q->src->st_mode) && S_ISREG(q->dst.st_mode) && policy->backup == BACKUP_NONE &&
-	    !policy->hard_link && fstatat(q->place->src_fd, q->entry->src_name, &through, 0) == 0 &&
-	    same_inode(&through, &q->dst))
-		return fail(q, STAGE_SAME_FILE, EEXIST);
+	    fstatat(q->place->src_fd, q->entry->src_name, &through, 0) == 0 && same_inode(&through, &q->dst))
+		return policy->hard_link ? settle(q, OUTCOME_COPIED) : fail(q, STAGE_SAME_FILE, EEXIST);
 	return true;
 }
 

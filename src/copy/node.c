@@ -32,7 +32,7 @@ static int make(const struct node *node, int dir_fd, const char *name)
 		r = symlinkat(node->text, dir_fd, name);
 		break;
 	case NODE_SPECIAL:
-		r = mknodat(dir_fd, name, (node->mode & S_IFMT) | 0600, node->rdev);
+		r = mknodat(dir_fd, name, node->mode, node->rdev);
 		break;
 	case NODE_HARD_LINK:
 		r = linkat(node->from_fd, node->from_name, dir_fd, name, node->from_follow ? AT_SYMLINK_FOLLOW : 0);
@@ -170,8 +170,16 @@ static void publish_copy(const struct copier *copier, const struct place *place,
                          const struct stat *src, struct existing *existing, const struct node *node,
                          struct outcome *ret)
 {
-	int err = node_publish(copier, place, entry, src, existing, node, ret);
+	const struct copy_policy *policy = copier->policy;
+	int err;
 
+	/* As in cp: this has no contents to keep, and takes nobody else's. */
+	if (policy->attributes_only && existing->present && policy->backup == BACKUP_NONE &&
+	    !policy->remove_destination) {
+		entry_fail(ret, STAGE_CREATE, EEXIST);
+		return;
+	}
+	err = node_publish(copier, place, entry, src, existing, node, ret);
 	if (err < 0 && ret->stage == STAGE_CREATE && cannot_be_held(place, src->st_mode, err)) {
 		entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
 		ret->lost = LOSS_BIT(LOSS_SPECIAL);
@@ -206,26 +214,46 @@ void node_copy_symlink(struct copier *copier, const struct place *place, const s
 	             &(struct node){ .kind = NODE_SYMLINK, .text = text, .metadata = true }, ret);
 }
 
+/* The mode to make a special file with: ours alone until its owner is right, or
+ * what is left of the source's where that is not preserved (an inherited ACL then stands in
+ * for the umask). */
+static mode_t special_mode(const struct copier *copier, const struct place *place, const struct stat *src)
+{
+	const struct copy_policy *policy = copier->policy;
+	mode_t masked = place->default_acl ? 0 : policy->umask;
+
+	if (policy->preserve & PRESERVE_MODE)
+		return (src->st_mode & S_IFMT) | 0600;
+	return (src->st_mode & S_IFMT) | (src->st_mode & 0777 & ~masked);
+}
+
 void node_copy_special(struct copier *copier, const struct place *place, const struct entry *entry,
                        struct outcome *ret)
 {
+	struct node node = { .kind = NODE_SPECIAL, .metadata = true };
 	struct existing existing = { 0 };
 	struct stat src;
 
 	if (!node_begin(copier, place, entry, &src, &existing, ret))
 		return;
-	publish_copy(copier, place, entry, &src, &existing,
-	             &(struct node){ .kind = NODE_SPECIAL, .mode = src.st_mode, .rdev = src.st_rdev, .metadata = true },
-	             ret);
+	node.mode = special_mode(copier, place, &src);
+	node.rdev = src.st_rdev;
+	publish_copy(copier, place, entry, &src, &existing, &node, ret);
 }
 
-/* As in cp: -l and -s do not take a name that is there, unless told to. */
-static bool may_replace(const struct copier *copier, const struct existing *existing, struct outcome *ret)
+/* As in cp: -l and -s do not take a name that is there, unless told to; but one
+ * of several names of a file goes while links are preserved, and so does what a
+ * symlink or special file that is not followed would replace. */
+static bool may_replace(const struct copier *copier, const struct stat *src, const struct existing *existing,
+                        struct outcome *ret)
 {
 	const struct copy_policy *policy = copier->policy;
 
 	return !existing->present || policy->force || policy->remove_destination ||
-	       policy->backup != BACKUP_NONE || entry_fail(ret, STAGE_LINK, EEXIST);
+	       policy->backup != BACKUP_NONE ||
+	       ((policy->preserve & PRESERVE_LINKS) && existing->st.st_nlink > 1) ||
+	       (policy->dereference == DEREFERENCE_NEVER && !S_ISREG(src->st_mode)) ||
+	       entry_fail(ret, STAGE_LINK, EEXIST);
 }
 
 void node_link_source(struct copier *copier, const struct place *place, const struct entry *entry,
@@ -241,7 +269,7 @@ void node_link_source(struct copier *copier, const struct place *place, const st
 	struct existing existing = { 0 };
 	struct stat src;
 
-	if (node_begin(copier, place, entry, &src, &existing, ret) && may_replace(copier, &existing, ret))
+	if (node_begin(copier, place, entry, &src, &existing, ret) && may_replace(copier, &src, &existing, ret))
 		node_publish(copier, place, entry, &src, &existing, &node, ret);
 }
 
@@ -263,6 +291,6 @@ void node_point_at_source(struct copier *copier, const struct place *place, cons
 
 	if (!entry->link_text || (*entry->link_text != '/' && !is_current_directory(place->dst_fd)))
 		entry_fail(ret, STAGE_LINK, EINVAL);
-	else if (node_begin(copier, place, entry, &src, &existing, ret) && may_replace(copier, &existing, ret))
+	else if (node_begin(copier, place, entry, &src, &existing, ret) && may_replace(copier, &src, &existing, ret))
 		node_publish(copier, place, entry, &src, &existing, &node, ret);
 }

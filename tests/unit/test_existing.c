@@ -156,30 +156,6 @@ static void the_same_file_is_refused(void **state)
 	assert_text("s/f", "x");
 }
 
-static void the_same_file_is_made_a_copy_where_cp_does(void **state)
-{
-	struct fixture *f = *state;
-
-	put("s/f", "x");
-	assert_int_equal(link("s/f", "d/f"), 0);
-	f->policy.remove_destination = true;
-	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
-	f->policy.remove_destination = false;
-	assert_int_not_equal(look("d/f").st_ino, look("s/f").st_ino);
-	assert_int_equal(unlink("d/f"), 0);
-	assert_int_equal(link("s/f", "d/f"), 0);
-	f->policy.backup = BACKUP_SIMPLE;
-	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
-	assert_int_not_equal(look("d/f").st_ino, look("s/f").st_ino);
-	assert_int_equal(look("d/f~").st_ino, look("s/f").st_ino);
-	f->policy.backup = BACKUP_NONE;
-	/* Two names of one symlink. */
-	assert_int_equal(symlink("q", "s/l"), 0);
-	assert_int_equal(link("s/l", "d/l"), 0);
-	assert_status(copy_name(f, "l"), OUTCOME_COPIED);
-	assert_link("d/l", "q");
-}
-
 static void the_very_name_is_refused_whatever_the_options(void **state)
 {
 	struct fixture *f = *state;
@@ -484,7 +460,6 @@ int main(void)
 		TEST(a_link_in_the_way_is_replaced_not_written_through),
 		TEST(a_dangling_link_in_the_way_is_an_error),
 		TEST(the_same_file_is_refused),
-		TEST(the_same_file_is_made_a_copy_where_cp_does),
 		TEST(the_very_name_is_refused_whatever_the_options),
 		TEST(update_none_leaves_what_is_there),
 		TEST(update_older_replaces_only_what_is_older),

@@ -72,12 +72,18 @@ static void special_files_are_copied_as_they_are(void **state)
 			assert_int_equal(unlink("s/x") + unlink("d/x"), 0);
 		}
 	}
-	/* In the place of a file. */
-	assert_int_equal(mkfifo("s/x", 0600), 0);
+	/* In the place of a file, but not under --attributes-only. */
+	assert_int_equal(mkfifo("s/x", 0666), 0);
 	f->place.made = false;
 	put("d/x", "old");
+	f->policy.attributes_only = true;
+	assert_failed(copy_name(f, "x"), STAGE_CREATE);
+	assert_text("d/x", "old");
+	f->policy.attributes_only = false;
+	/* Where the mode is not preserved, the umask has its say. */
+	f->policy.preserve &= ~(unsigned)PRESERVE_MODE;
 	assert_status(copy_name(f, "x"), OUTCOME_COPIED);
-	assert_true(S_ISFIFO(look("d/x").st_mode));
+	assert_int_equal(look("d/x").st_mode, S_IFIFO | 0644);
 	assert_int_equal(count_entries("d"), 1);
 }
 
@@ -298,7 +304,35 @@ static void links_are_made_of_the_source(void **state)
 	f->policy.force = true;
 	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
 	assert_int_equal(look("d/f").st_ino, look("s/f").st_ino);
+	f->policy.force = false;
 	assert_int_equal(count_entries("d"), 4);
+	/* Without -f: one of several names, and where a symlink goes. */
+	assert_int_equal(unlink("d/f"), 0);
+	put("d/f", "other");
+	assert_int_equal(link("d/f", "kept"), 0);
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	assert_int_equal(look("d/f").st_ino, look("s/f").st_ino);
+	assert_text("kept", "other");
+	assert_int_equal(unlink("d/l"), 0);
+	put("d/l", "other");
+	assert_status(copy_name(f, "l"), OUTCOME_COPIED);
+	assert_link("d/l", "q");
+	assert_int_equal(count_entries("d"), 4);
+}
+
+/* A link to the very file it would replace: with -f too, the file stays. */
+static void a_link_to_the_destination_does_not_take_its_place(void **state)
+{
+	struct fixture *f = *state;
+
+	f->policy.hard_link = true;
+	put("d/f", "precious");
+	assert_int_equal(symlink("../d/f", "s/f"), 0);
+	for (int force = 0; force < 2; force++) {
+		f->policy.force = force;
+		assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+		assert_text("d/f", "precious");
+	}
 }
 
 static void swap_source(void)
@@ -456,6 +490,7 @@ int main(void)
 		TEST(a_link_to_what_is_no_longer_our_copy_is_taken_back),
 		TEST(too_many_links_make_a_copy),
 		TEST(links_are_made_of_the_source),
+		TEST(a_link_to_the_destination_does_not_take_its_place),
 		TEST(a_link_of_a_swapped_source_is_taken_back),
 		TEST(symbolic_links_lead_to_the_source),
 		TEST(a_followed_link_is_what_it_leads_to),

@@ -139,6 +139,34 @@ static void a_name_taken_in_a_directory_we_made_is_just_created(void **state)
 	assert_int_equal(count_entries("d"), 2);
 }
 
+static void the_same_file_is_made_a_copy_where_cp_does(void **state)
+{
+	struct fixture *f = *state;
+
+	put("s/f", "x");
+	assert_int_equal(link("s/f", "d/f"), 0);
+	f->policy.remove_destination = true;
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	f->policy.remove_destination = false;
+	assert_int_not_equal(look("d/f").st_ino, look("s/f").st_ino);
+	assert_int_equal(unlink("d/f"), 0);
+	assert_int_equal(link("s/f", "d/f"), 0);
+	f->policy.backup = BACKUP_SIMPLE;
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	assert_int_not_equal(look("d/f").st_ino, look("s/f").st_ino);
+	assert_int_equal(look("d/f~").st_ino, look("s/f").st_ino);
+	f->policy.backup = BACKUP_NONE;
+	/* Two names of one symlink: nothing to do, but for a backup. */
+	assert_int_equal(symlink("q", "s/l"), 0);
+	assert_int_equal(link("s/l", "d/l"), 0);
+	assert_status(copy_name(f, "l"), OUTCOME_COPIED);
+	assert_int_equal(look("d/l").st_ino, look("s/l").st_ino);
+	f->policy.backup = BACKUP_SIMPLE;
+	assert_status(copy_name(f, "l"), OUTCOME_COPIED);
+	assert_int_equal(look("d/l~").st_ino, look("s/l").st_ino);
+	assert_link("d/l", "q");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -149,6 +177,7 @@ int main(void)
 		TEST(a_backup_never_destroys_the_source_or_a_special_file),
 		TEST(a_backup_name_too_long_is_an_error),
 		TEST(a_name_taken_in_a_directory_we_made_is_just_created),
+		TEST(the_same_file_is_made_a_copy_where_cp_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
