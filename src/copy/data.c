@@ -384,11 +384,11 @@ static int copy_extents(struct run *run)
 
 		if (r == -ENXIO)
 			return source_changed(run);
-		if (r < 0) /* no answer any more: what is left is data */
+		if (r < 0) { /* no answer any more: what is left is read, and its zeros are holes */
 			extent = (struct extent){ pos, run->end };
-		r = 0;
-		if (extent.start > pos)
-			r = copy_hole(run, pos, extent.start - pos);
+			run->zeros_to_holes = true;
+		}
+		r = extent.start > pos ? copy_hole(run, pos, extent.start - pos) : 0;
 		if (r == 0 && extent.start < extent.end)
 			r = copy_extent(run, extent);
 		if (r < 0)
