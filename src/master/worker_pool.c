@@ -116,14 +116,20 @@ void pool_free(struct worker_pool *pool)
 
 int pool_submit(struct worker_pool *pool, unsigned slot, const void *frame, size_t len)
 {
-	return job_pipe_send(pool->slot[slot].pipe, frame, len);
+	int err = job_pipe_send(pool->slot[slot].pipe, frame, len);
+
+	/* It will never hear of this job: its death is what puts that right. */
+	if (err < 0)
+		worker_terminate(&pool->slot[slot].process);
+	return err;
 }
 
 void pool_flush(struct worker_pool *pool)
 {
 	for (unsigned i = 0; i < pool->setup.slots; i++)
-		if (pool->slot[i].pipe && job_pipe_pending(pool->slot[i].pipe))
-			job_pipe_flush(pool->slot[i].pipe);
+		if (pool->slot[i].pipe && job_pipe_pending(pool->slot[i].pipe) &&
+		    job_pipe_flush(pool->slot[i].pipe) < 0)
+			worker_terminate(&pool->slot[i].process);
 }
 
 void pool_close(struct worker_pool *pool)
