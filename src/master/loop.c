@@ -10,6 +10,7 @@
 #include "master/loop.h"
 
 #include "base/cleanup.h"
+#include "master/tally.h"
 
 #include <signal.h>
 #include <string.h>
@@ -161,6 +162,20 @@ static void watch_worker(unsigned slot, void *arg)
 	uv_poll_start(handle, UV_READABLE, on_pid);
 }
 
+/* libuv aborts when epoll_ctl(2) is refused (fs.epoll.max_user_watches), we when
+ * there is no memory; a program that ends owes its user a sentence. Workers end
+ * with the master, and what they leave the next run removes. */
+static void on_abort(int signal)
+{
+	static const char text[] = "pcopy: no memory or no event watches left, or an internal error: "
+	                           "the copy is not complete (--resume goes on)\n";
+	ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)ignored;
+	(void)signal;
+	_exit(EXIT_SOME_FAILED);
+}
+
 static bool is_ignored(int number)
 {
 	struct sigaction action;
@@ -221,6 +236,7 @@ int loop_run(struct session *session, struct worker_pool *pool)
 
 	if (!loop)
 		abort();
+	signal(SIGABRT, on_abort);
 	loop->session = session;
 	loop->pool = pool;
 	err = uv_loop_init(&loop->uv);
