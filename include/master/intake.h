@@ -31,6 +31,8 @@ struct intake {
 	struct tally *tally;
 	struct report *report;
 	unsigned batch_limit;      /* names a batch, as dispatch adapts it */
+	unsigned jobs;             /* workers there may be: into so many ranges a big file goes */
+	bool slow_dest;            /* each request to the destination waits */
 	bool stopping;             /* make no further jobs */
 	uint64_t directories;      /* unfinished */
 	uint32_t next_shared;      /* the shared-name operand to start next: one at a time, in order */
@@ -42,6 +44,11 @@ struct intake {
 /* Queues the operands that may start. */
 void intake_begin(struct intake *intake);
 void intake_done(struct intake *intake);
+
+/* A job about @dir, one more piece of it (but for FINISH); the caller adds
+ * entries and queues it. @extra: flags, offset, length and target, or NULL. */
+struct job *intake_job(struct intake *intake, enum job_class class, enum job_kind kind, struct dir_node *dir,
+                       const struct job_view *extra);
 
 /* True while an operand waits for another to end. */
 bool intake_has_more_operands(const struct intake *intake);

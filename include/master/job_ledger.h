@@ -21,6 +21,7 @@
 
 #include "ipc/job.h"
 #include "master/dir_node.h"
+#include "master/range_set.h"
 
 enum job_class {
 	CLASS_FINISH, /* frees a directory: first */
@@ -49,6 +50,7 @@ struct job {
 	uint64_t sent_ns;
 	struct dir_node *dir;    /* counted; NULL for FLUSH */
 	struct job_buffer frame;
+	struct range_set *ranges;/* RANGE, COMMIT, DISCARD of a split file: counted */
 	void *slice;             /* SCAN in flight: entries not yet counted (intake's) */
 };
 

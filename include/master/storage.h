@@ -18,6 +18,7 @@ struct storage {
 	uint64_t free_inodes; /* UINT64_MAX: unknown or without limit */
 	bool shares_extents;  /* the file system can clone: a copy may need no space */
 	bool flush_at_end;    /* removable or network storage */
+	bool slow;            /* each request waits: network storage, FUSE */
 };
 
 /* Looks at the file system of @dir_fd (O_PATH will do). Never fails: what

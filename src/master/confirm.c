@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/message.h"
+#include "master/big_file.h"
 
 #include <string.h>
 
@@ -17,6 +18,11 @@ static void flush_failed(struct confirm *confirm, const struct outcome *outcome)
 {
 	confirm->intake->tally->sum.failed++;
 	message_say("the data could not be written to the disk: %s", strerror(outcome->err));
+}
+
+static bool is_full(const struct outcome *outcome)
+{
+	return outcome->status == OUTCOME_FAILED && (outcome->err == ENOSPC || outcome->err == EDQUOT);
 }
 
 static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, uint32_t index,
@@ -37,18 +43,22 @@ static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, 
 		job->settled |= UINT64_C(1) << index;
 		job->settled_bytes += outcome->bytes;
 	}
+	if (job->kind == JOB_RANGE) {
+		big_file_note(job, outcome);
+		return is_full(outcome) ? CONFIRM_FULL : CONFIRM_OK;
+	}
 	if (job->kind == JOB_FLUSH) {
 		flush_failed(confirm, outcome);
 		return CONFIRM_OK;
 	}
-	report_outcome(intake->report, &subject, outcome);
+	struct outcome whole = job->kind == JOB_COMMIT ? big_file_outcome(job, outcome) : *outcome;
+
+	report_outcome(intake->report, &subject, &whole);
 	if (job->kind == JOB_LINK && outcome->status == OUTCOME_COPIED && !outcome->bytes)
 		intake->tally->sum.links++;
-	if (job->kind == JOB_COPY && !intake->stopping)
+	if ((job->kind == JOB_COPY || job->kind == JOB_COMMIT) && !intake->stopping)
 		intake_settled(intake, job->dir, &entry, (enum outcome_status)outcome->status);
-	if (outcome->status == OUTCOME_FAILED && (outcome->err == ENOSPC || outcome->err == EDQUOT))
-		return CONFIRM_FULL;
-	return CONFIRM_OK;
+	return is_full(outcome) ? CONFIRM_FULL : CONFIRM_OK;
 }
 
 /* The entries of a finished batch that went without saying. */
@@ -60,8 +70,12 @@ static int settle_rest(struct confirm *confirm, struct job *job, const struct re
 	struct job_view view;
 	struct job_entry entry;
 
-	if (job->kind == JOB_DISCARD)
+	if (job->kind == JOB_DISCARD || job->kind == JOB_RANGE)
 		return 0;
+	if (job->kind == JOB_COMMIT) {
+		intake->tally->range_bytes -= job->ranges->counted;
+		return 0;
+	}
 	if (record->done.copied != job->entries - (uint32_t)__builtin_popcountll(job->settled))
 		return -EBADMSG;
 	tally_copied(tally, record->done.copied, record->done.bytes);
@@ -85,12 +99,23 @@ static int settle_rest(struct confirm *confirm, struct job *job, const struct re
 	return 0;
 }
 
+static void range_over(struct intake *intake, struct job *job)
+{
+	if (!job->settled) /* nothing to tell: it is in */
+		big_file_note(job, &(struct outcome){ .status = OUTCOME_COPIED, .method = DATA_PLAIN });
+	big_file_range_over(intake, job);
+}
+
 static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, const struct record *record)
 {
 	struct intake *intake = confirm->intake;
 
+	if (job->kind == JOB_COMMIT && !job->settled)
+		on_result(confirm, job, 0, &(struct outcome){ .status = OUTCOME_COPIED });
 	if (settle_rest(confirm, job, record) < 0)
 		return CONFIRM_NONSENSE;
+	if (job->kind == JOB_RANGE)
+		range_over(intake, job);
 	confirm->progress = true;
 	dispatch_learn(confirm->dispatch, job, clock_now_ns());
 	if (job->kind == JOB_FINISH) {

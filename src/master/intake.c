@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/policy.h"
+#include "master/big_file.h"
 #include "master/names.h"
 
 #include <string.h>
@@ -65,8 +66,8 @@ void intake_entry(struct intake *intake, struct job *job, const struct record *r
 	slice->count++;
 }
 
-static struct job *new_job(struct intake *intake, enum job_class class, enum job_kind kind, struct dir_node *dir,
-                           struct job_view *extra)
+struct job *intake_job(struct intake *intake, enum job_class class, enum job_kind kind, struct dir_node *dir,
+                       const struct job_view *extra)
 {
 	const struct tree_root *root = &intake->operands->tree.roots[dir->root];
 	CLEANUP_FREE char *path = NULL;
@@ -96,7 +97,7 @@ static void queue_scan(struct intake *intake, struct dir_node *dir, uint64_t cur
 {
 	struct job_view view = { .target = "", .flags = flags, .offset = cursor, .length = SLICE_ENTRIES };
 
-	ledger_queue(intake->ledger, new_job(intake, CLASS_SCAN, JOB_SCAN, dir, &view));
+	ledger_queue(intake->ledger, intake_job(intake, CLASS_SCAN, JOB_SCAN, dir, &view));
 	dir->pending--; /* the node was born with its listing pending */
 }
 
@@ -134,7 +135,7 @@ static void start_root(struct intake *intake, uint32_t index)
 		return;
 	}
 	struct packed_entry entry = {
-		.dev = root->dev, .ino = root->ino, .size = root->size, .blocks = root->size / 512,
+		.dev = root->dev, .ino = root->ino, .size = root->size, .blocks = (root->size + 511) / 512,
 		.mode = root->mode, .nlink = (uint32_t)root->nlink,
 	};
 
@@ -229,18 +230,22 @@ static void take_directory(struct intake *intake, struct dir_node *dir, const st
 	queue_scan(intake, child, 0, flags);
 }
 
-static void add_to_batch(struct intake *intake, struct dir_node *dir, const struct job_entry *entry,
+static void add_to_batch(struct intake *intake, struct dir_node *dir, const struct job_entry *entry, uint64_t blocks,
                          struct job **batch)
 {
+	if (big_file_wants_ranges(intake, dir, entry, blocks)) {
+		big_file_queue(intake, dir, entry);
+		return;
+	}
 	if (S_ISREG(entry->mode) && entry->size >= BIG_FILE) {
-		struct job *big = new_job(intake, CLASS_BIG, JOB_COPY, dir, NULL);
+		struct job *big = intake_job(intake, CLASS_BIG, JOB_COPY, dir, NULL);
 
 		ledger_add(big, entry);
 		ledger_queue(intake->ledger, big);
 		return;
 	}
 	if (!*batch)
-		*batch = new_job(intake, CLASS_COPY, JOB_COPY, dir, NULL);
+		*batch = intake_job(intake, CLASS_COPY, JOB_COPY, dir, NULL);
 	ledger_add(*batch, entry);
 	if ((*batch)->entries >= intake->batch_limit || (*batch)->bytes >= BATCH_BYTES) {
 		ledger_queue(intake->ledger, *batch);
@@ -251,7 +256,7 @@ static void add_to_batch(struct intake *intake, struct dir_node *dir, const stru
 static void queue_link(struct intake *intake, struct dir_node *dir, const struct job_entry *entry, const char *first)
 {
 	struct job_view view = { .target = first };
-	struct job *job = new_job(intake, CLASS_LINK, JOB_LINK, dir, &view);
+	struct job *job = intake_job(intake, CLASS_LINK, JOB_LINK, dir, &view);
 
 	ledger_add(job, entry);
 	ledger_queue(intake->ledger, job);
@@ -289,7 +294,7 @@ static void take_file(struct intake *intake, struct dir_node *dir, const struct 
 			return;
 		}
 	tally_found(intake->tally, named.size, regular ? entry->blocks : 0);
-	add_to_batch(intake, dir, &named, batch);
+	add_to_batch(intake, dir, &named, entry->blocks, batch);
 }
 
 /* An operand's directory is there: what hangs on it (--parents) may start. */
@@ -394,7 +399,7 @@ void intake_settled(struct intake *intake, struct dir_node *dir, const struct jo
 			.name = waiter->name, .name_len = (uint16_t)strlen(waiter->name), .mode = waiter->mode,
 			.dev = entry->dev, .ino = entry->ino, .size = waiter->size,
 		};
-		struct job *job = new_job(intake, CLASS_COPY, JOB_COPY, waiter->dir, NULL);
+		struct job *job = intake_job(intake, CLASS_COPY, JOB_COPY, waiter->dir, NULL);
 
 		intake->tally->found_bytes += waiter->size; /* it was counted as a link */
 		ledger_add(job, &named);
@@ -430,7 +435,7 @@ void intake_piece_done(struct intake *intake, struct dir_node *dir)
 	if (--dir->pending > 0)
 		return;
 	if (dir->usable && !intake->stopping)
-		ledger_queue(intake->ledger, new_job(intake, CLASS_FINISH, JOB_FINISH, dir, NULL));
+		ledger_queue(intake->ledger, intake_job(intake, CLASS_FINISH, JOB_FINISH, dir, NULL));
 	else
 		intake_finished(intake, dir);
 }

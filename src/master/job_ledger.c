@@ -110,6 +110,7 @@ struct job_ledger *ledger_new(unsigned slots)
 
 static void job_free(struct job *job)
 {
+	range_set_unref(job->ranges);
 	dir_node_unref(job->dir);
 	job_buffer_done(&job->frame);
 	free(job->slice);
@@ -275,6 +276,7 @@ struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum
 	struct job *subset = ledger_job(ledger, job->class, &view, job->dir);
 
 	subset->attempts = job->attempts;
+	subset->ranges = range_set_ref(job->ranges);
 	for (uint32_t i = 0; job_view_next(&view, &entry); i++)
 		if (mask & UINT64_C(1) << i)
 			ledger_add(subset, &entry);

@@ -15,6 +15,7 @@
 #include "base/display.h"
 #include "base/message.h"
 #include "master/file_list.h"
+#include "master/storage.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -268,6 +269,16 @@ static bool refuse_itself(struct resolver *r, const char *source, const char *de
 	return false;
 }
 
+static bool is_slow(const char *path)
+{
+	CLEANUP_FD int fd = open(path, O_PATH | O_CLOEXEC);
+	struct storage storage = { 0 };
+
+	if (fd >= 0)
+		storage_look(fd, &storage);
+	return storage.slow;
+}
+
 static void add_source(struct resolver *r, const char *given)
 {
 	const struct options *options = r->options;
@@ -304,6 +315,7 @@ static void add_source(struct resolver *r, const char *given)
 		.size = (uint64_t)st.st_size, .nlink = st.st_nlink, .follow = follow,
 	};
 
+	root.slow = is_slow(source);
 	if (!directory) {
 		split(out, source, &root.parent, &root.leaf);
 		if (options->parents)

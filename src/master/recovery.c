@@ -12,12 +12,19 @@
  */
 #include "master/recovery.h"
 
+#include "master/big_file.h"
+
 static void give_up_entry(struct intake *intake, struct job *job, uint32_t index)
 {
 	struct outcome outcome = { .status = OUTCOME_FAILED, .stage = STAGE_WORKER_DIED };
 	struct job_view view;
 	struct job_entry entry;
 
+	if (job->kind == JOB_RANGE) {
+		big_file_note(job, &outcome);
+		big_file_range_over(intake, job);
+		return;
+	}
 	if (job_parse(job->frame.data, job->frame.len, &view) < 0 || !job_view_entry(&view, index, &entry))
 		return;
 	struct report_subject subject = { job->dir, entry.name, job->kind == JOB_LINK ? 0 : entry.size };

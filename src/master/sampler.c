@@ -60,7 +60,7 @@ void sampler_take(struct sampler *sampler, uint64_t now_ns, struct progress_samp
 	struct progress_sample sample = {
 		.now_ns = now_ns,
 		.files_done = tally->sum.files,
-		.bytes_done = tally->sum.bytes,
+		.bytes_done = tally->sum.bytes + tally->range_bytes,
 		.files_total = tally->found_files,
 		.bytes_total = tally->found_bytes,
 		.directories = tally->sum.directories,
@@ -82,7 +82,7 @@ void sampler_take(struct sampler *sampler, uint64_t now_ns, struct progress_samp
 		const struct job *job = gauge.job ? ledger_find(ledger, slot, gauge.job) : NULL;
 
 		name_in_hand(sampler, slot, job, &gauge);
-		if (job && job->kind == JOB_COPY && gauge.job_bytes > job->settled_bytes)
+		if (job && (job->kind == JOB_COPY || job->kind == JOB_RANGE) && gauge.job_bytes > job->settled_bytes)
 			sample.bytes_done += gauge.job_bytes - job->settled_bytes;
 		for (int activity = 0; activity < ACTIVITY_COUNT; activity++)
 			sample.spent_ns[activity] += gauge.spent_ns[activity];

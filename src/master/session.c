@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/message.h"
+#include "master/big_file.h"
 #include "master/confirm.h"
 #include "master/dispatch.h"
 #include "master/intake.h"
@@ -92,6 +93,7 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 		.policy = &setup->options->policy, .operands = setup->operands,
 		.ledger = ledger_new(pool_slots(setup->pool)), .links = link_table_new(),
 		.tally = &session->tally, .report = &session->report,
+		.jobs = setup->most_jobs, .slow_dest = setup->storage->slow,
 	};
 	session->dispatch = (struct dispatch){
 		.pool = setup->pool, .ledger = session->intake.ledger, .in_use = setup->jobs,
@@ -171,7 +173,7 @@ static void step(struct session *session)
 	session->intake.batch_limit = session->dispatch.batch_limit;
 	if (session->state == RUNNING)
 		tuner_step(&session->tuner, clock_now_ns());
-	if (session->state == RUNNING || session->state == FLUSHING)
+	if (session->state != OVER) /* STOPPING: what is left to discard */
 		dispatch_run(&session->dispatch, clock_now_ns());
 	if (!ledger_empty(ledger))
 		return;
@@ -190,6 +192,8 @@ static void drop_job(struct job *job, void *arg)
 {
 	struct session *session = arg;
 
+	if (job->kind == JOB_RANGE)
+		big_file_range_over(&session->intake, job);
 	if (job->kind == JOB_FINISH)
 		intake_finished(&session->intake, job->dir);
 	else if (job->dir)

@@ -22,9 +22,10 @@
 #define ZFS_MAGIC 0x2FC12FC1u
 #define LUSTRE_MAGIC 0x0BD00BD0u
 #define CEPH_MAGIC 0x00C36400u
+#define FUSE_MAGIC 0x65735546u
 #define NINE_P_MAGIC 0x01021997u
 
-enum { SHARES = 1, NETWORK = 2 };
+enum { SHARES = 1, NETWORK = 2, SLOW = 4 };
 
 static const struct {
 	uint32_t magic;
@@ -44,6 +45,7 @@ static const struct {
 	{ NINE_P_MAGIC, NETWORK },
 	{ AFS_SUPER_MAGIC, NETWORK },
 	{ CODA_SUPER_MAGIC, NETWORK },
+	{ FUSE_MAGIC, SLOW },
 };
 
 /* A partition has no "removable" of its own: its disk, one level up, has. */
@@ -78,6 +80,7 @@ void storage_look(int dir_fd, struct storage *ret)
 			if (known[i].magic == (uint32_t)fs.f_type) {
 				ret->shares_extents = known[i].traits & SHARES;
 				ret->flush_at_end = known[i].traits & NETWORK;
+				ret->slow = known[i].traits & (NETWORK | SLOW);
 			}
 		if ((uint32_t)fs.f_type == BTRFS_SUPER_MAGIC)
 			ret->free_inodes = UINT64_MAX; /* made as needed; f_files is 0 or meaningless */

@@ -96,7 +96,7 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 		tell_in_hand(&worker->tell, i);
 		tell_activity(&worker->tell, ACTIVITY_METADATA);
 		outcome = (struct outcome){ 0 };
-		if (tell_and_obey(&worker->tell, 0) < 0)
+		if (job->kind != JOB_DISCARD && tell_and_obey(&worker->tell, 0) < 0)
 			outcome = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_INTERRUPTED, .err = ECANCELED };
 		else
 			one(worker, place, job, &entry, &outcome);

@@ -1,0 +1,34 @@
+/*
+ * A big file in ranges, copied by several workers at once.
+ *
+ * Promises one temporary file, renamed into place by a COMMIT when every range
+ * is in, and discarded when one failed; one outcome for the file, whatever
+ * became of its ranges; and ranges only where they pay: on storage that makes
+ * each request wait. Within a page cache splitting was measured to gain nothing.
+ *
+ * Runs in: the master.  Blocks: never.  Allocates: a range_set a file.
+ * Owns: nothing; jobs own their range_set together.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "master/intake.h"
+
+/* True when @entry of @dir should be split. */
+bool big_file_wants_ranges(const struct intake *intake, const struct dir_node *dir, const struct job_entry *entry,
+                           uint64_t blocks);
+
+/* Queues its ranges. */
+void big_file_queue(struct intake *intake, struct dir_node *dir, const struct job_entry *entry);
+
+/* What became of one range. */
+void big_file_note(struct job *range, const struct outcome *outcome);
+
+/* One range is over, well or not, or will never be sent: the last one queues
+ * the COMMIT, or reports the failure and queues the DISCARD. */
+void big_file_range_over(struct intake *intake, struct job *range);
+
+/* The file is in: its outcome, for the report. */
+struct outcome big_file_outcome(const struct job *commit, const struct outcome *committed);
