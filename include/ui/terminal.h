@@ -2,8 +2,9 @@
  * A few rows at the cursor that can be redrawn in place.
  *
  * Promises that the terminal is never in a state a sudden death would leave
- * broken: no alternate screen, no scroll region, no hidden cursor, no changed
- * modes, nothing in the last column; and that each change is one write(2).
+ * broken: no alternate screen, no scroll region, no hidden cursor, no mode
+ * changed after a draw, nothing in the last column; and that each change is one
+ * write(2).
  *
  * Runs in: the master, after the fork.  Blocks: as write(2) to the terminal
  * does.  Allocates: at start and to grow its buffer.  Owns: the rows it drew.

@@ -1,6 +1,6 @@
 /*
  * The rows stay in the ordinary screen at the cursor. Between two draws the
- * cursor rests in column 0 of the last row: what the user types is echoed over
+ * cursor rests where the first row begins: what the user types is echoed over
  * that row and goes with the next draw, and after kill -9 the prompt comes back
  * there, on a terminal in its ordinary modes.
  *
@@ -10,10 +10,14 @@
  * Everything of one change is put into a buffer and written at once, so that
  * no half-drawn state is ever seen and other writers fall between two draws.
  *
- * A narrower window makes most terminals re-wrap our rows, so that they take
- * more rows than we drew; a few cut them off. Going up too little leaves a
- * piece of a row behind, going up too much eats the user's text. So the rows
- * are counted as re-wrapped, except where the terminal is known to cut.
+ * A narrower window makes most terminals re-wrap our rows, a few cut them off,
+ * and over a network or in tmux all of them do so before we can know the new
+ * size. To rest on the last row and count the rows up to the first lost: going
+ * up too little leaves a piece behind, going up too much eats the user's text.
+ * From the first row everything to clear is below, however it was wrapped, and
+ * terminals that re-wrap take the cursor along with its text. What is drawn for
+ * the old width meanwhile must not wrap either, so wrapping is off within the
+ * write, and on again at its end.
  */
 #include "ui/terminal.h"
 
@@ -36,10 +40,9 @@
 struct terminal {
 	int fd;
 	unsigned default_width, default_height;
-	bool reflows;
 	char cr[CAPABILITY_BYTES], up[CAPABILITY_BYTES], clear_down[CAPABILITY_BYTES];
+	char wrap_off[CAPABILITY_BYTES], wrap_on[CAPABILITY_BYTES];
 	unsigned n_rows;          /* on the screen now */
-	unsigned width[MAX_ROWS]; /* of their text */
 	char *shown[MAX_ROWS];    /* their text, to draw again below a message */
 	char *buf;
 	size_t used, size;
@@ -101,23 +104,15 @@ bool terminal_possible(int fd)
 	return true;
 }
 
-/* True unless this terminal is known to cut rows off when it gets narrower. */
-static bool rewraps_on_resize(void)
+/* The descriptions of screen and tmux leave it out, though both have it. */
+static void load_wrapping(struct terminal *terminal)
 {
-	static const char *const cutting[] = {"linux", "screen", "st", "vt"};
-	const char *term = getenv("TERM");
-
-	if (getenv("TMUX"))
-		return true;
-	if (getenv("XTERM_VERSION"))
-		return false;
-	for (size_t i = 0; i < sizeof(cutting) / sizeof(cutting[0]); i++) {
-		size_t len = strlen(cutting[i]);
-
-		if (strncmp(term, cutting[i], len) == 0 && !(term[len] >= 'a' && term[len] <= 'z'))
-			return false;
-	}
-	return true;
+	load_capability(terminal->wrap_off, "rmam", NULL);
+	load_capability(terminal->wrap_on, "smam", NULL);
+	if ((terminal->wrap_off[0] && terminal->wrap_on[0]) || strcmp(terminal->clear_down, "\033[J") != 0)
+		return;
+	strcpy(terminal->wrap_off, "\033[?7l");
+	strcpy(terminal->wrap_on, "\033[?7h");
 }
 
 int terminal_new(int fd, struct terminal **ret_terminal)
@@ -139,10 +134,10 @@ int terminal_new(int fd, struct terminal **ret_terminal)
 		return -ENOMEM;
 	}
 	terminal->fd = fd;
-	terminal->reflows = rewraps_on_resize();
 	load_capability(terminal->cr, "cr", NULL);
 	load_capability(terminal->up, "cuu1", "cuu");
 	load_capability(terminal->clear_down, "ed", NULL);
+	load_wrapping(terminal);
 	if (tigetnum("cols") > 0)
 		terminal->default_width = (unsigned)tigetnum("cols");
 	if (tigetnum("lines") > 0)
@@ -227,49 +222,39 @@ static void write_out(struct terminal *terminal)
 	terminal->short_of_memory = false;
 }
 
-/* The screen rows that a row of @text_width columns takes in one of @width. */
-static unsigned screen_rows(const struct terminal *terminal, unsigned text_width, unsigned width)
-{
-	if (!terminal->reflows || text_width <= width)
-		return 1;
-	return (text_width + width - 1) / width;
-}
-
-static void append_spaces(struct terminal *terminal, unsigned n)
-{
-	while (n--)
-		append(terminal, " ");
-}
-
-/* Moves to where the first row begins and clears from there. */
+/* Clears from where the first row begins. */
 static void append_erase(struct terminal *terminal)
 {
-	unsigned width, height, above = 0;
-
 	append(terminal, terminal->cr);
 	if (terminal->n_rows == 0)
 		return;
-	if (!terminal->clear_down[0]) { /* one row, wiped by hand */
-		append_spaces(terminal, terminal->width[0]);
+	if (terminal->clear_down[0]) {
+		/* Clearing from the top left corner would make tmux (3.3) keep what
+		 * was there in its history; from the second column it does not. */
+		append(terminal, " ");
+		append(terminal, terminal->clear_down);
 		append(terminal, terminal->cr);
 		return;
 	}
-	terminal_size(terminal, &width, &height);
-	for (unsigned i = 0; i + 1 < terminal->n_rows; i++)
-		above += screen_rows(terminal, terminal->width[i], width);
-	for (unsigned i = 0; i < above && i + 1 < height; i++)
-		append(terminal, terminal->up);
-	append(terminal, terminal->clear_down);
+	for (size_t i = display_width(terminal->shown[0]); i > 0; i--) /* one row, wiped by hand */
+		append(terminal, " ");
+	append(terminal, terminal->cr);
 }
 
 static void append_rows(struct terminal *terminal)
 {
+	if (terminal->n_rows == 0)
+		return;
+	append(terminal, terminal->wrap_off);
 	for (unsigned i = 0; i < terminal->n_rows; i++) {
 		if (i > 0)
 			append(terminal, "\r\n");
 		append(terminal, terminal->shown[i]);
 	}
 	append(terminal, terminal->cr);
+	for (unsigned i = 1; i < terminal->n_rows; i++)
+		append(terminal, terminal->up);
+	append(terminal, terminal->wrap_on);
 }
 
 void terminal_draw(struct terminal *terminal, const char *const rows[], unsigned n)
@@ -284,7 +269,6 @@ void terminal_draw(struct terminal *terminal, const char *const rows[], unsigned
 		terminal->shown[i] = strdup(rows[i]);
 		if (!terminal->shown[i])
 			break;
-		terminal->width[i] = (unsigned)display_width(rows[i]);
 		terminal->n_rows++;
 	}
 	append_rows(terminal);
