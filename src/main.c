@@ -3,7 +3,7 @@
  *
  * The map. Each module's header says what it promises; who calls whom:
  *
- *   main              options -> operands -> pool -> renderer -> session in a loop
+ *   main              options -> operands -> pool -> renderer -> session in a loop; or control_client
  *   cli/              options (argv to a struct), usage (--help)
  *   master/operands   SOURCE... DEST by cp's rule     file_list --files-from   storage  what the disk is like
  *   master/loop       libuv: doorbell, pidfds, signals, tick; calls
@@ -14,6 +14,8 @@
  *     confirm         a completion takes effect      recovery, watch  a worker died, or stopped
  *     tally, report   counts, sentences               names     what an entry is called   space  will it fit
  *     sampler         the moment, for the display
+ *     steering        pause, workers in use, bandwidth: by a key, or from another terminal through
+ *                     control, command    the socket, and its words     stats  where the time went
  *   master/worker_pool  N slots: worker_process, and from ipc/:
  *     job_pipe, job   frames down                     lane, completion_queue, record  facts up
  *     gauge           live numbers, and the master's word to all
@@ -27,8 +29,11 @@
 #include "base/message.h"
 #include "cli/options.h"
 #include "copy/temp_name.h"
+#include "master/control.h"
+#include "master/control_client.h"
 #include "master/loop.h"
 #include "master/operands.h"
+#include "master/resume_hint.h"
 #include "master/session.h"
 #include "master/storage.h"
 #include "master/tally.h"
@@ -41,6 +46,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 /* With 0, 1 or 2 closed, the first files opened would take their places, and a
@@ -71,7 +77,15 @@ static unsigned affordable_jobs(unsigned jobs)
 }
 
 /* -j auto begins with the processors, up to eight, and may climb to 64: beyond,
- * storage was not seen to get faster. */
+ * storage was not seen to get faster. With -j there are as many slots, for who
+ * wants more workers later; an empty one costs address space only. */
+#define SPARE_SLOTS 64
+
+static unsigned most(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
+}
+
 static void choose_jobs(const struct options *options, unsigned *ret_first, unsigned *ret_most)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -80,10 +94,19 @@ static void choose_jobs(const struct options *options, unsigned *ret_first, unsi
 		*ret_first = *ret_most = affordable_jobs(options->jobs);
 		return;
 	}
-	*ret_most = affordable_jobs(64);
+	*ret_most = affordable_jobs(SPARE_SLOTS);
 	*ret_first = cpus < 2 ? 2 : cpus > 8 ? 8 : (unsigned)cpus;
 	if (*ret_first > *ret_most)
 		*ret_first = *ret_most;
+}
+
+/* --idle; every worker inherits it. What is refused is gone without. */
+static void give_way(void)
+{
+	enum { WHO_PROCESS = 1, CLASS_IDLE = 3 << 13 }; /* <linux/ioprio.h> is younger than the call */
+
+	setpriority(PRIO_PROCESS, 0, 19);
+	syscall(SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE);
 }
 
 static const struct renderer_face *choose_face(const struct options *options)
@@ -137,10 +160,13 @@ static int run_session(struct session_setup *setup, int *ret_signal)
 	return status;
 }
 
-static int copy(const struct options *options, const struct operands *operands, int *ret_signal)
+static int copy(const struct options *options, const struct operands *operands, const char *resume_command,
+                int *ret_signal)
 {
 	struct storage storage;
-	struct session_setup session = { .options = options, .operands = operands, .storage = &storage };
+	struct session_setup session = {
+		.options = options, .operands = operands, .storage = &storage, .resume_command = resume_command,
+	};
 	struct pool_setup pool = {
 		.policy = &options->policy, .tree = &operands->tree,
 		.run_start = time(NULL), .timing = options->stats || options->progress == PROGRESS_SCREEN,
@@ -148,9 +174,11 @@ static int copy(const struct options *options, const struct operands *operands, 
 
 	choose_jobs(options, &session.jobs, &session.most_jobs);
 	pool.workers = session.jobs;
-	pool.slots = session.most_jobs;
+	pool.slots = most(session.most_jobs, affordable_jobs(SPARE_SLOTS));
 	storage_look(operands->tree.dest_fd, &storage);
 	temp_name_begin_run();
+	if (options->idle)
+		give_way();
 
 	/* First of all the fork: before libuv, curses and any thread. */
 	int err = pool_new(&pool, &session.pool);
@@ -161,8 +189,11 @@ static int copy(const struct options *options, const struct operands *operands, 
 	}
 	int status = EXIT_CANNOT_START;
 
+	if (control_new(&session.control) < 0)
+		session.control = NULL; /* a copy that cannot be steered is still a copy */
 	if (open_renderer(options, session.jobs, &session.renderer) == 0)
 		status = run_session(&session, ret_signal);
+	control_free(session.control);
 	renderer_free(session.renderer);
 	pool_terminate(session.pool);
 	pool_free(session.pool);
@@ -187,11 +218,16 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
+	if (options.control_pid)
+		return control_client_run(options.control_pid, options.control_words);
 	options.policy.umask = umask(0);
 	umask(options.policy.umask);
 
-	if (operands_resolve(&options, &operands) == 0)
-		status = operands.tree.n_roots ? copy(&options, &operands, &ending) : EXIT_SOME_FAILED;
+	if (operands_resolve(&options, &operands) == 0) {
+		CLEANUP_FREE char *resume_command = resume_hint(argv, &options, &operands);
+
+		status = operands.tree.n_roots ? copy(&options, &operands, resume_command, &ending) : EXIT_SOME_FAILED;
+	}
 	operands_done(&operands);
 	options_done(&options);
 	if (message_flush() < 0 && status == EXIT_COPIED)

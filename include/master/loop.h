@@ -2,7 +2,8 @@
  * The event loop: the only module that knows libuv.
  *
  * Promises to wait for exactly these: the doorbell, a pidfd per worker, signals,
- * a tick ten times a second and the display's keys if it has any; and to call the session's event functions.
+ * the display's keys and the control socket if there are any, and a tick ten
+ * times a second; and to call the session's event functions.
  * Handlers are installed only for signals that were not ignored when we started.
  *
  * Runs in: the master.  Blocks: in uv_run(), nowhere else.

@@ -17,6 +17,7 @@
 #include "copy/tree.h"
 #include "master/dir_node.h"
 #include "master/tally.h"
+#include "master/worker_process.h"
 #include "ui/renderer.h"
 
 struct report {
@@ -24,6 +25,7 @@ struct report {
 	const struct tree *tree;
 	struct tally *tally;
 	struct renderer *renderer; /* NULL: no display */
+	const char *resume_command; /* NULL: none is said */
 	int log_fd;                /* -1: none */
 };
 
@@ -43,5 +45,8 @@ void report_outcome(struct report *report, const struct report_subject *subject,
 /* -v alone: an entry of a batch that went without saying, or a directory made. */
 void report_listing(struct report *report, const struct report_subject *subject);
 
-/* The end: summary, losses, failures again. */
-void report_end(struct report *report, bool interrupted);
+/* A worker died. */
+void report_death(const struct report *report, const struct worker_process *worker);
+
+/* The end: summary, losses, failures again, and how to go on with what was @cut_short. */
+void report_end(struct report *report, bool cut_short);

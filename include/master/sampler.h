@@ -23,5 +23,5 @@ struct sampler {
 void sampler_init(struct sampler *sampler, struct dispatch *dispatch, struct intake *intake);
 void sampler_done(struct sampler *sampler);
 
-/* Fills everything but phase, paused and dirty_bytes. */
-void sampler_take(struct sampler *sampler, uint64_t now_ns, struct progress_sample *ret_sample);
+void sampler_take(struct sampler *sampler, enum progress_phase phase, uint64_t now_ns,
+                  struct progress_sample *ret_sample);

@@ -24,5 +24,5 @@ struct tuner {
 	void *started_arg;
 };
 
-/* Looks, and changes dispatch->in_use; cheap enough to be called after every event. */
+/* Looks, and changes dispatch->in_use, or leaves it alone once somebody else has; cheap enough to be called after every event. */
 void tuner_step(struct tuner *tuner, uint64_t now_ns);

@@ -93,7 +93,8 @@ void progress_update(struct progress *progress, const struct progress_sample *sa
  * no such call, and counting them twice does no harm. */
 void progress_skip_time(struct progress *progress, uint64_t ns);
 
-/* Everything is over: fraction 1 unless something is missing. */
+/* Everything is over: fraction 1 unless something is missing. Ended before all
+ * was listed, the phase stays SCAN: the totals are still none. */
 void progress_finish(struct progress *progress);
 
 /* The view after the last update; valid until the next. */

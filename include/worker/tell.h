@@ -36,6 +36,9 @@ void tell_job(struct tell *tell, uint64_t job);
 void tell_in_hand(struct tell *tell, uint32_t index);
 void tell_idle(struct tell *tell);
 
+/* The worker ends: what it did last is timed too. */
+void tell_end(struct tell *tell);
+
 /* The kind of work, an enum gauge_activity; timed only when asked for. */
 void tell_activity(struct tell *tell, enum gauge_activity activity);
 

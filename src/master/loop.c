@@ -63,7 +63,7 @@ struct loop {
 	uv_loop_t uv;
 	uv_poll_t doorbell;
 	uv_timer_t tick;
-	uv_poll_t keys;
+	uv_poll_t keys, control;
 	uv_signal_t signal[HANDLED];
 	uv_poll_t *pid[POOL_MAX];
 	struct session *session;
@@ -107,6 +107,16 @@ static void on_keys(uv_poll_t *handle, int status, int events)
 	session_on_key(loop->session);
 	if (session_input_fd(loop->session) >= 0)
 		uv_poll_start(handle, UV_READABLE, on_keys);
+	end_if_over(loop);
+}
+
+static void on_control(uv_poll_t *handle, int status, int events)
+{
+	struct loop *loop = handle->data;
+
+	(void)status;
+	(void)events;
+	session_on_control(loop->session);
 	end_if_over(loop);
 }
 
@@ -194,6 +204,17 @@ static int start_keys(struct loop *loop)
 	return uv_poll_start(&loop->keys, UV_READABLE, on_keys);
 }
 
+/* What cannot be watched is gone without. */
+static void start_control(struct loop *loop)
+{
+	int fd = session_control_fd(loop->session);
+
+	if (fd < 0 || uv_poll_init(&loop->uv, &loop->control, fd) < 0)
+		return;
+	loop->control.data = loop;
+	uv_poll_start(&loop->control, UV_READABLE, on_control);
+}
+
 static int start_sources(struct loop *loop)
 {
 	int err = uv_poll_init(&loop->uv, &loop->doorbell, completion_queue_fd(pool_queue(loop->pool)));
@@ -205,6 +226,7 @@ static int start_sources(struct loop *loop)
 	err = start_keys(loop);
 	if (err < 0)
 		return err;
+	start_control(loop);
 	uv_timer_init(&loop->uv, &loop->tick);
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 	for (size_t i = 0; i < HANDLED; i++) {

@@ -130,19 +130,28 @@ void report_outcome(struct report *report, const struct report_subject *subject,
 	}
 }
 
+void report_death(const struct report *report, const struct worker_process *worker)
+{
+	char how[64];
+
+	if (!report->options->quiet)
+		message_say("%s (pid %d) was %s; its work is done again", worker_name(worker), (int)worker_pid(worker),
+		            worker_end_text(worker, how, sizeof(how)));
+}
+
 /* A line a person waits for: shown on a terminal or when asked, and whenever
  * something did not go as it should. Scripts that succeed stay silent, as cp. */
-static bool wants_summary(const struct report *report, bool interrupted)
+static bool wants_summary(const struct report *report, bool cut_short)
 {
 	const struct summary *sum = &report->tally->sum;
 
 	if (report->options->quiet)
 		return false;
-	return report->renderer || report->options->stats || interrupted || sum->failed || sum->redone ||
+	return report->renderer || report->options->stats || cut_short || sum->failed || sum->redone ||
 	       isatty(STDERR_FILENO);
 }
 
-void report_end(struct report *report, bool interrupted)
+void report_end(struct report *report, bool cut_short)
 {
 	struct tally *tally = report->tally;
 	char line[SUMMARY_LINE];
@@ -157,8 +166,10 @@ void report_end(struct report *report, bool interrupted)
 	for (int class = 0; class < LOSS_COUNT; class++)
 		if (summary_loss_line(&tally->sum, (enum loss)class, line))
 			message_say("%s", line);
-	if (wants_summary(report, interrupted)) {
+	if (wants_summary(report, cut_short)) {
 		summary_line(&tally->sum, line);
 		message_say("%s", line);
 	}
+	if (report->resume_command && !report->options->quiet && (cut_short || tally->no_space))
+		message_say("to go on: %s", report->resume_command);
 }

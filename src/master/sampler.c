@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "master/names.h"
+#include "master/watch.h"
 
 void sampler_init(struct sampler *sampler, struct dispatch *dispatch, struct intake *intake)
 {
@@ -52,13 +53,28 @@ static void name_in_hand(struct sampler *sampler, unsigned slot, const struct jo
 	worker->since_ns = gauge->since_ns;
 }
 
-void sampler_take(struct sampler *sampler, uint64_t now_ns, struct progress_sample *ret_sample)
+/* Slots up to the last one that has a worker. */
+static unsigned slots_in_use(struct worker_pool *pool)
+{
+	unsigned slots = pool_slots(pool);
+
+	while (slots > 0 && !pool_has(pool, slots - 1))
+		slots--;
+	return slots;
+}
+
+void sampler_take(struct sampler *sampler, enum progress_phase phase, uint64_t now_ns,
+                  struct progress_sample *ret_sample)
 {
 	const struct tally *tally = sampler->intake->tally;
 	const struct job_ledger *ledger = sampler->intake->ledger;
 	struct worker_pool *pool = sampler->dispatch->pool;
 	struct progress_sample sample = {
 		.now_ns = now_ns,
+		.phase = phase,
+		.paused = sampler->dispatch->paused,
+		.bandwidth = gauge_bandwidth(pool_board(pool)),
+		.dirty_bytes = phase == PHASE_FLUSH ? watch_dirty_bytes() : 0,
 		.files_done = tally->sum.files,
 		.bytes_done = tally->sum.bytes + tally->range_bytes,
 		.files_total = tally->found_files,
@@ -71,7 +87,7 @@ void sampler_take(struct sampler *sampler, uint64_t now_ns, struct progress_samp
 		.queued_entries = ledger_queued_entries(ledger),
 		.pending_directories = sampler->intake->directories,
 		.workers = sampler->worker,
-		.n_workers = pool_slots(pool),
+		.n_workers = slots_in_use(pool),
 	};
 
 	for (unsigned slot = 0; slot < sample.n_workers; slot++) {

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "master/big_file.h"
+#include "master/command.h"
 #include "master/confirm.h"
 #include "master/dispatch.h"
 #include "master/intake.h"
@@ -30,6 +31,7 @@
 #include "master/run_clock.h"
 #include "master/sampler.h"
 #include "master/space.h"
+#include "master/stats.h"
 #include "master/steering.h"
 #include "master/tuner.h"
 #include "master/watch.h"
@@ -56,6 +58,8 @@ struct session {
 	struct confirm confirm;
 	struct tuner tuner;
 	struct sampler sampler;
+	struct stats stats;
+	struct space space;
 	struct watch watch;
 	struct run_clock clock;
 	struct steering steering;
@@ -81,7 +85,7 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 	session->tally.sum.failed = setup->operands->refused;
 	session->report = (struct report){
 		.options = setup->options, .tree = &setup->operands->tree,
-		.tally = &session->tally, .renderer = setup->renderer,
+		.tally = &session->tally, .renderer = setup->renderer, .resume_command = setup->resume_command,
 	};
 	int err = report_open(&session->report);
 
@@ -106,6 +110,9 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 	session->confirm = (struct confirm){ .intake = &session->intake, .dispatch = &session->dispatch };
 	sampler_init(&session->sampler, &session->dispatch, &session->intake);
 	session->steering = (struct steering){ .dispatch = &session->dispatch, .clock = &session->clock };
+	session->space = (struct space){
+		setup->options, setup->storage, &session->tally, setup->operands->tree.dest_base,
+	};
 	watch_init(&session->watch, setup->pool);
 	session->progress = progress_new(session->clock.start_ns);
 	gauge_set_bandwidth(pool_board(setup->pool), setup->options->bandwidth);
@@ -226,29 +233,18 @@ static int nonsense(struct session *session, unsigned slot, const struct record 
 	return 1;
 }
 
-static struct space space_of(const struct session *session)
-{
-	return (struct space){
-		session->setup.options, session->setup.storage, &session->tally, session->setup.operands->tree.dest_base,
-	};
-}
-
 /* The disk is full: nothing that is still queued has a chance. */
 static void out_of_space(struct session *session)
 {
-	struct space space = space_of(session);
-
 	if (session->state == STOPPING)
 		return;
-	space_say_full(&space, scan_ended(session));
+	space_say_full(&session->space, scan_ended(session));
 	stop(session, SPACE_PATIENCE);
 }
 
 static void check_space(struct session *session)
 {
-	struct space space = space_of(session);
-
-	if (session->state != RUNNING || !space_is_short(&space))
+	if (session->state != RUNNING || !space_is_short(&session->space))
 		return;
 	session->tally.no_space = true;
 	stop(session, SPACE_PATIENCE);
@@ -306,7 +302,7 @@ static void refill(struct session *session, unsigned slot)
 
 	if (session->state == STOPPING || session->state == OVER)
 		return;
-	if (session->idle_deaths <= 2 * pool_slots(pool) + 2 && pool_start(pool, slot) == 0) {
+	if (session->idle_deaths <= 2 * session->dispatch.in_use + 2 && pool_start(pool, slot) == 0) {
 		if (session->new_worker)
 			session->new_worker(slot, session->new_worker_arg);
 		return;
@@ -322,7 +318,6 @@ void session_on_worker_end(struct session *session, unsigned slot)
 {
 	struct worker_pool *pool = session->setup.pool;
 	struct gauge_snapshot last = { 0 };
-	char how[64];
 
 	if (!pool_has(pool, slot) || worker_is_alive(pool_worker(pool, slot)))
 		return;
@@ -330,11 +325,10 @@ void session_on_worker_end(struct session *session, unsigned slot)
 	gauge_read(pool_board(pool), slot, &last);
 	if (session->state == STOPPING)
 		session->intake.stopping = true;
-	else if (session->state != OVER && !session->setup.options->quiet)
-		message_say("%s (pid %d) was %s; its work is done again",
-		            worker_name(pool_worker(pool, slot)), (int)worker_pid(pool_worker(pool, slot)),
-		            worker_end_text(pool_worker(pool, slot), how, sizeof(how)));
+	else if (session->state != OVER)
+		report_death(&session->report, pool_worker(pool, slot));
 	session->idle_deaths++;
+	stats_add(&session->stats, &last);
 	session->tally.sum.redone += recovery_take_back(&session->intake, slot, &last);
 	pool_bury(pool, slot);
 	if (session->state == STOPPING)
@@ -354,20 +348,15 @@ static void sample(struct session *session)
 {
 	struct progress_sample sample;
 
-	sampler_take(&session->sampler, clock_now_ns(), &sample);
-	sample.phase = phase_of(session);
-	sample.paused = session->dispatch.paused;
-	sample.bandwidth = gauge_bandwidth(pool_board(session->setup.pool));
-	sample.dirty_bytes = session->state == FLUSHING ? watch_dirty_bytes() : 0;
+	sampler_take(&session->sampler, phase_of(session), clock_now_ns(), &sample);
 	progress_update(session->progress, &sample);
 }
 
 static void show(struct session *session)
 {
-	if (!session->setup.renderer)
-		return;
-	sample(session);
-	renderer_draw(session->setup.renderer, progress_view(session->progress));
+	sample(session); /* also when nobody looks: who asks later gets the rate of then */
+	if (session->setup.renderer)
+		renderer_draw(session->setup.renderer, progress_view(session->progress));
 }
 
 /* We may have been stopped without a word (SIGSTOP). */
@@ -463,6 +452,21 @@ void session_on_key(struct session *session)
 	show(session);
 }
 
+int session_control_fd(const struct session *session)
+{
+	return session->setup.control ? control_fd(session->setup.control) : -1;
+}
+
+void session_on_control(struct session *session)
+{
+	char status[LAYOUT_ROW_BYTES];
+
+	sample(session);
+	layout_plain(progress_view(session->progress), status);
+	command_serve(session->setup.control, &session->steering, status);
+	step(session);
+}
+
 int session_end(struct session *session, int *ret_signal)
 {
 	struct worker_pool *pool = session->setup.pool;
@@ -474,13 +478,18 @@ int session_end(struct session *session, int *ret_signal)
 	if (session->setup.most_jobs > session->setup.jobs)
 		sum->jobs_reason = session->tuner.on ? autotune_reason(&session->tuner.autotune) : "auto, then by hand";
 	sum->status = session->broken ? EXIT_SOME_FAILED : (int)tally_status(&session->tally);
+	sample(session);
 	progress_finish(session->progress);
-	if (session->setup.renderer)
-		renderer_finish(session->setup.renderer, sum); /* no signal is caught any more: the terminal first */
+	if (session->setup.renderer) { /* no signal is caught any more: the terminal first */
+		renderer_draw(session->setup.renderer, progress_view(session->progress));
+		renderer_finish(session->setup.renderer, sum);
+	}
 	pool_close(pool);
 	if (pool_join(pool, clock_now_ns() + (session->state == OVER && session->deadline_ns ? 0 : JOIN_PATIENCE)) < 0)
 		pool_terminate(pool);
-	report_end(&session->report, sum->interrupted);
+	report_end(&session->report, sum->interrupted || session->broken);
+	if (session->setup.options->stats)
+		stats_say(&session->stats, pool);
 	if (message_flush() < 0 && sum->status == EXIT_COPIED)
 		sum->status = EXIT_SOME_FAILED;
 	*ret_signal = session->stop_signal;

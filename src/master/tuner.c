@@ -49,8 +49,11 @@ void tuner_step(struct tuner *tuner, uint64_t now_ns)
 	struct autotune_sample sample = { .now_ns = now_ns };
 	unsigned jobs;
 
-	if (tuner->autotune.jobs != tuner->dispatch->in_use)
+	if (tuner->autotune.jobs != tuner->dispatch->in_use) {
 		tuner->on = false; /* somebody said how many: a key, or another terminal */
+		have_workers(tuner, tuner->dispatch->in_use);
+		tuner->autotune.jobs = tuner->dispatch->in_use;
+	}
 	if (!tuner->on || now_ns - tuner->last_ns < LOOK_EVERY || tuner->dispatch->paused)
 		return;
 	tuner->last_ns = now_ns;

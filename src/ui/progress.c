@@ -332,7 +332,9 @@ void progress_finish(struct progress *progress)
 
 	view->stalled = false;
 	view->stalled_ns = 0;
-	if (view->sample.phase != PHASE_SCAN && view->sample.files_done >= view->sample.files_total) {
+	if (view->sample.phase == PHASE_SCAN)
+		return; /* it was never known how much there is */
+	if (view->sample.files_done >= view->sample.files_total) {
 		view->fraction = 1;
 		view->eta_ns = 0;
 	}

@@ -89,7 +89,7 @@ static const char *phase_word(enum progress_phase phase)
 
 static void tell_phase(struct json_state *state, enum progress_phase phase)
 {
-	if (phase == PHASE_DONE || (state->phase_told && state->phase == phase))
+	if (state->phase_told && state->phase == phase)
 		return;
 	state->phase = phase;
 	state->phase_told = true;
@@ -107,12 +107,12 @@ static void number_or_null(struct json *json, const char *name, uint64_t value, 
 		json_null(json, name);
 }
 
-static void add_progress(struct json *json, const struct progress_view *view)
+static void add_progress(struct json *json, const struct progress_view *view, enum progress_phase phase)
 {
 	const struct progress_sample *s = &view->sample;
 	bool known = s->phase != PHASE_SCAN;
 
-	json_string(json, "phase", NULL, phase_word(s->phase));
+	json_string(json, "phase", NULL, phase_word(phase));
 	json_number(json, "files_done", s->files_done);
 	number_or_null(json, "files_total", s->files_total, known);
 	json_number(json, "bytes_done", s->bytes_done);
@@ -147,12 +147,16 @@ static void add_progress(struct json *json, const struct progress_view *view)
 static void json_draw(struct renderer *renderer, const struct progress_view *view)
 {
 	struct json_state *state = renderer->state;
-	bool new_phase = !state->phase_told || state->phase != view->sample.phase;
+	enum progress_phase phase = view->sample.phase;
 
-	tell_phase(state, view->sample.phase);
+	if (phase == PHASE_DONE) /* the end of the last one */
+		phase = state->phase_told && state->phase == PHASE_FLUSH ? PHASE_FLUSH : PHASE_COPY;
+	bool new_phase = !state->phase_told || state->phase != phase;
+
+	tell_phase(state, phase);
 	if (!open_event(state, &state->held_back, "progress"))
 		return;
-	add_progress(&state->held_back, view);
+	add_progress(&state->held_back, view, phase);
 	if (!json_close(&state->held_back)) {
 		state->held_back.used = 0;
 		return;

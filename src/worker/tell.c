@@ -124,6 +124,13 @@ void tell_idle(struct tell *tell)
 	publish(tell);
 }
 
+void tell_end(struct tell *tell)
+{
+	/* Time is taken at a change, and nothing comes after this one. */
+	tell_activity(tell, tell->gauge.activity == ACTIVITY_IDLE ? ACTIVITY_METADATA : ACTIVITY_IDLE);
+	publish(tell);
+}
+
 void tell_in_hand(struct tell *tell, uint32_t index)
 {
 	tell->gauge.index = index;

@@ -437,6 +437,8 @@ int worker_run(const struct worker_setup *setup)
 	int err = set_up(&worker);
 	int status = err < 0 ? 4 : loop(&worker);
 
+	if (err == 0)
+		tell_end(&worker.tell);
 	tear_down(&worker);
 	return status;
 }
