@@ -20,14 +20,14 @@ import struct
 import sys
 from collections import Counter
 
-CLASSES = ('owner', 'xattr', 'trusted', 'acl', 'caps', 'special', 'device', 'hardlink',
+CLASSES = ('owner', 'xattr', 'trusted', 'acl', 'caps', 'special', 'device', 'bigdevice', 'hardlink',
            'symlink', 'longlink', 'holes', 'names', 'oldtimes', 'unreadable')
 
 # What cannot live there, by the name of the weakest file system involved.
 CANNOT = {
   'tmpfs': (), 'ext4': (), 'btrfs': (), 'overlayfs': (),
-  'xfs': ('longlink',),                       # targets end at 1023 bytes
-  'vfat': ('owner', 'xattr', 'trusted', 'acl', 'caps', 'special', 'device', 'hardlink',
+  'xfs': ('longlink', 'bigdevice'),           # targets end at 1023 bytes, device numbers at 9 and 18 bits
+  'vfat': ('owner', 'xattr', 'trusted', 'acl', 'caps', 'special', 'device', 'bigdevice', 'hardlink',
            'symlink', 'longlink', 'holes', 'names', 'oldtimes'),
 }
 
@@ -184,6 +184,8 @@ class Builder:
 
   def node(self, name, type_bits, device=0, **attributes):
     kind = 'device' if stat.S_ISCHR(type_bits) or stat.S_ISBLK(type_bits) else 'special'
+    if os.major(device) >= 1 << 9 or os.minor(device) >= 1 << 18:
+      kind = 'bigdevice'
     if self.attempt(kind, os.mknod, self.path(name), type_bits, device):
       self.finish(self.path(name), **attributes)
       return name
@@ -288,8 +290,9 @@ def specials(b):
   b.node(d + b'/socket', stat.S_IFSOCK, mode=0o755)
   if not b.privileged:
     return
-  for name, kind, major, minor in ((b'null', stat.S_IFCHR, 1, 3), (b'big', stat.S_IFCHR, 4095, 1048575),
-                                   (b'block', stat.S_IFBLK, 259, 1048575), (b'low', stat.S_IFBLK, 200, 255)):
+  for name, kind, major, minor in ((b'null', stat.S_IFCHR, 1, 3), (b'big', stat.S_IFCHR, 511, 262143),
+                                   (b'bigger', stat.S_IFCHR, 4095, 1048575),
+                                   (b'block', stat.S_IFBLK, 259, 262143), (b'low', stat.S_IFBLK, 200, 255)):
     b.node(d + b'/' + name, kind, os.makedev(major, minor), mode=0o660, owner=OWNERS[3])
 
 
@@ -426,7 +429,7 @@ def parse():
   p.add_argument('--huge-sparse', action='store_true', help='add a 1 TiB file with three pieces of data')
   p.add_argument('--without', default='', metavar='CLASS,...', help='leave out: ' + ' '.join(CLASSES))
   p.add_argument('--for', dest='fs', choices=CANNOT, help='leave out what this file system cannot hold')
-  p.add_argument('--no-special', action='store_true', help='= --without=special,device')
+  p.add_argument('--no-special', action='store_true', help='= --without=special,device,bigdevice')
   p.add_argument('--no-owner', action='store_true', help='= --without=owner')
   p.add_argument('--no-xattr', action='store_true', help='= --without=xattr,trusted,acl,caps')
   p.add_argument('--strict', action='store_true', help='fail if anything wanted was refused')
@@ -434,7 +437,7 @@ def parse():
   without = set(filter(None, a.without.split(','))) | set(CANNOT.get(a.fs, ()))
   if not without <= set(CLASSES):
     p.error(f'unknown class: {", ".join(sorted(without - set(CLASSES)))}')
-  without |= {'special', 'device'} if a.no_special else set()
+  without |= {'special', 'device', 'bigdevice'} if a.no_special else set()
   without |= {'owner'} if a.no_owner else set()
   without |= {'xattr', 'trusted', 'acl', 'caps'} if a.no_xattr else set()
   return a, without

@@ -253,6 +253,22 @@ def hole_filled(c):
   rewrite(c + '/holes/all', bytes(2 << 20), 0)
 
 
+@case('holes', kind='holes')
+def every_hole_of_64k_filled(c):
+  path = c + '/holes/every-64k'
+  with open(path, 'rb') as f:
+    data = f.read()
+  rewrite(path, data, 0)
+
+
+@case('holes', kind='holes', options=['--holes=exact'])
+def small_holes_filled(c):
+  path = c + '/holes/every-4k'
+  with open(path, 'rb') as f:
+    data = f.read()
+  rewrite(path, data, 0)
+
+
 @case('holes', kind='holes', options=['--holes=exact'])
 def hole_moved(c):
   """As many blocks as before, elsewhere: only the exact map sees it."""
