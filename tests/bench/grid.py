@@ -14,6 +14,7 @@ import datetime
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,7 @@ HEADER = '| workload | program | median | smallest .. largest | CPU | pcopy besi
          '|---|---|---:|---:|---:|---:|---:|---|'
 
 ABSENT = 'not installed'
+BAR = '\\|'
 
 
 @dataclass
@@ -102,9 +104,17 @@ class Course:
     if row.lone_file:
       self.source += '/f0000000.dat'
     self.finished = None
+    self.warm_up()
     if row.into_finished_copy:
       self.finished = f'{place}/finished'
       subprocess.run(['cp', '-a', '-T', places.below(self.source), places.below(self.finished)], check=True)
+
+  def warm_up(self):
+    """One untimed copy: on a virtual machine memory costs most when it is first touched, and the first
+    program of the first round would pay for all."""
+    copy = f'{self.place}/warm-up'
+    subprocess.run(['cp', '-a', '-T', places.below(self.source), places.below(copy)], check=True)
+    subprocess.run(['rm', '-rf', places.below(copy)], check=True)
 
   def run(self, contestant, check):
     first = self.copies
@@ -160,11 +170,11 @@ def lines_of(row, result):
     name = contestant.name
     if name not in medians:
       why = result.failures[name]
-      yield f'| {row.title} | {name} | – | – | – | – | – | {why.splitlines()[0]} |', why == ABSENT
+      yield f'| {row.title} | {name.replace("|", BAR)} | – | – | – | – | – | {why.splitlines()[0]} |', why == ABSENT
       continue
     seconds = [run.seconds for run in result.runs[name]]
     cpu = statistics.median(run.cpu_seconds for run in result.runs[name])
-    start = f'| {row.title} | {name} | {show_time(medians[name])} | {show_time(min(seconds))} .. ' \
+    start = f'| {row.title} | {name.replace("|", BAR)} | {show_time(medians[name])} | {show_time(min(seconds))} .. ' \
             f'{show_time(max(seconds))} | {show_time(cpu)} |'
     checks = [c for c in row.checks if name == (c.other[0] if len(c.other) == 1 else c.subject)]
     if not checks:
@@ -198,9 +208,9 @@ def memory_lines(tools, row, rounds):
     yield f'| {tree.files:,} empty files, peak memory | {row.contestants[0].name} | {peaks[-1]:.1f} MiB | ' \
           f'{found[0]:.1f} .. {found[-1]:.1f} MiB | {show_time(statistics.median(r.cpu_seconds for r in runs))} | | ' \
           f'≤ {limit} MiB | {"PASS" if ok else "MISS"} |', ok
-  growth = peaks[1] / peaks[0]
-  ok = growth <= rows.MEMORY_GROWTH
-  yield f'| the same for twice as many files | | | | | {growth:.2f}x | ≤ {rows.MEMORY_GROWTH}x | ' \
+  growth = peaks[1] - peaks[0]
+  ok = growth <= rows.MEMORY_GROWTH_MIB
+  yield f'| more for twice as many files | | | | | {growth:.1f} MiB | ≤ {rows.MEMORY_GROWTH_MIB} MiB | ' \
         f'{"PASS" if ok else "MISS"} |', ok
 
 
@@ -228,7 +238,8 @@ def machine(options):
   versions = [subprocess.run([peer, '--version'], capture_output=True, text=True, check=False).stdout.split('\n')[0]
               for peer in ('cp', 'rsync', 'rclone') if shutil.which(peer)]
   return f'{datetime.date.today()}; {os.cpu_count()} x {models[0] if models else platform.machine()}, {memory:.0f} GiB, ' \
-         f'Linux {platform.release()}; {"; ".join(versions)}; {options.rounds} rounds' \
+         f'Linux {platform.release()}; {"; ".join(versions)}; {options.rounds} rounds, load before ' \
+         f'{os.getloadavg()[0]:.1f}' \
          f'{", --quick: a tenth of each workload" if options.quick else ""}'
 
 
@@ -253,6 +264,7 @@ def parse():
 
 
 def main():
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that mounts are taken down on the way out
   options = parse()
   tools = find_tools(options)
   said, missed = [], 0
