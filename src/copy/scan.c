@@ -9,9 +9,12 @@
  * so that telldir in one process and seekdir in another is a promise nobody
  * made; and trusting d_type, since size and link count are wanted anyway.
  *
- * Inode order: a directory's names come in hash order on ext4, and its inodes
- * lie in the order they were made; cold, sorted looks touch each inode-table
- * block once. Warm, the sort of a buffer costs less than 1 % of its looks.
+ * Inode order: ext4 lists a directory in hash order, while its inodes, and mostly
+ * its data, lie in the order they were made; and this is the order in which the
+ * files will be read. Measured on 40,000 files of 1 KB: cold ext4 reads 443 blocks
+ * for the looks instead of 486; warm, the sort costs 0.14 us an entry there and
+ * 0.02 us on tmpfs, of the 15 us and more that copying one takes. Disks that seek,
+ * where it pays most, were not at hand.
  */
 #include "copy/scan.h"
 
