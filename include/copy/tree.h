@@ -26,6 +26,7 @@ struct tree_root {
 	bool follow;           /* SOURCE itself is a symlink to be followed */
 	const char *dest_dir;  /* path below dest_fd of what SOURCE's directory (or the leaf's parent) becomes; "" is dest_fd */
 	const char *dest_leaf; /* leaf: its name in dest_dir */
+	bool replaces;         /* leaf: its name in the destination was taken at the start */
 	bool slow;             /* each request to SOURCE waits: network storage, FUSE */
 	bool intermediate;     /* --parents: a directory on the way, made and finished but not listed */
 	bool shared_name;      /* another SOURCE has the same name in DEST: must not overwrite what this run made */

@@ -269,6 +269,14 @@ static bool keeps_links(const struct intake *intake, uint32_t nlink)
 	       (nlink > 1 || intake->policy->dereference == DEREFERENCE_ALWAYS);
 }
 
+/* What may replace a file that is there is not counted: room comes back with it. */
+static bool needs_room(const struct intake *intake, const struct dir_node *dir)
+{
+	const struct tree_root *root = &intake->operands->tree.roots[dir->root];
+
+	return dir->made || (root->leaf && dir->is_root && !root->replaces);
+}
+
 static void take_file(struct intake *intake, struct dir_node *dir, const struct packed_entry *entry, const char *name,
                       struct job **batch)
 {
@@ -293,7 +301,7 @@ static void take_file(struct intake *intake, struct dir_node *dir, const struct 
 			queue_link(intake, dir, &named, first);
 			return;
 		}
-	tally_found(intake->tally, named.size, regular ? entry->blocks : 0);
+	tally_found(intake->tally, named.size, regular && needs_room(intake, dir) ? entry->blocks : 0);
 	add_to_batch(intake, dir, &named, entry->blocks, batch);
 }
 

@@ -315,7 +315,10 @@ static void add_source(struct resolver *r, const char *given)
 		.size = (uint64_t)st.st_size, .nlink = st.st_nlink, .follow = follow,
 	};
 
+	struct stat there;
+
 	root.slow = is_slow(source);
+	root.replaces = fstatat(out->tree.dest_fd, dest_name, &there, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!directory) {
 		split(out, source, &root.parent, &root.leaf);
 		if (options->parents)
