@@ -1,6 +1,120 @@
 /* replace: backups as cp makes them, and names that have to be free. */
 #include "copy_fixture.h"
 
+/* What these answer instead of being made; 0: the real ones. */
+static int refuse_noreplace, refuse_links, fail_rename;
+
+int __real_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __real_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
+int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
+
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+	errno = refuse_noreplace;
+	return refuse_noreplace ? -1 : __real_renameat2(from_fd, from, to_fd, to, flags);
+}
+
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+	/* The rename that publishes, not one that makes a backup. */
+	if (fail_rename && temp_name_is_ours(from)) {
+		errno = fail_rename;
+		return -1;
+	}
+	return __real_renameat(from_fd, from, to_fd, to);
+}
+
+int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+	errno = refuse_links;
+	return refuse_links ? -1 : __real_linkat(from_fd, from, to_fd, to, flags);
+}
+
+/* NFS and some FUSE file systems have no RENAME_NOREPLACE, and some no links either. */
+static void a_free_name_is_taken_without_noreplace_too(void **state)
+{
+	static const int refusals[][2] = { { EINVAL, 0 }, { ENOSYS, 0 }, { EINVAL, EPERM }, { EPERM, EOPNOTSUPP } };
+	struct fixture *f = *state;
+
+	f->policy.atomic = true;
+	put("s/a", "new");
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		refuse_noreplace = refusals[i][0];
+		refuse_links = refusals[i][1];
+		f->place.made = true;
+		assert_status(copy_name(f, "a"), OUTCOME_COPIED);
+		assert_text("d/a", "new");
+		assert_int_equal(look("d/a").st_nlink, 1);
+		assert_int_equal(count_entries("d"), 1);
+		/* And a taken one is not. */
+		put("d/a", "theirs");
+		assert_failed(copy_name(f, "a"), STAGE_JUST_CREATED);
+		assert_text("d/a", "theirs");
+		assert_int_equal(count_entries("d"), 1);
+		assert_int_equal(unlink("d/a"), 0);
+	}
+	/* Not everything is a missing call. */
+	refuse_noreplace = EIO;
+	refuse_links = 0;
+	assert_failed(copy_name(f, "a"), STAGE_RENAME);
+	assert_int_equal(count_entries("d"), 0);
+	refuse_noreplace = 0;
+}
+
+static void backups_are_made_without_links_too(void **state)
+{
+	static const int refusals[] = { EPERM, EOPNOTSUPP, EMLINK };
+	struct fixture *f = *state;
+
+	put("s/f", "new");
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		refuse_links = refusals[i];
+		put("d/f", "old");
+		put("d/f~", "older");
+		f->policy.backup = BACKUP_SIMPLE;
+		assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+		assert_text("d/f", "new");
+		assert_text("d/f~", "old");
+		f->policy.backup = BACKUP_NUMBERED;
+		assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+		assert_text("d/f.~1~", "new");
+		assert_int_equal(count_entries("d"), 3);
+		assert_int_equal(unlink("d/f.~1~"), 0);
+	}
+	/* A backup that cannot be made is a failure, and the old file stays. */
+	refuse_links = EIO;
+	put("d/f", "old");
+	assert_failed(copy_name(f, "f"), STAGE_BACKUP);
+	assert_text("d/f", "old");
+	assert_int_equal(count_entries("d"), 2);
+	refuse_links = 0;
+}
+
+static void a_failed_rename_gives_the_old_name_back(void **state)
+{
+	struct fixture *f = *state;
+
+	put("s/f", "new");
+	put("d/f", "old");
+	fail_rename = EIO;
+	for (int links = 0; links < 2; links++) {
+		refuse_links = links ? 0 : EPERM;
+		f->policy.backup = BACKUP_NUMBERED;
+		assert_failed(copy_name(f, "f"), STAGE_RENAME);
+		assert_text("d/f", "old");
+		assert_int_equal(count_entries("d"), 1);
+	}
+	refuse_links = EPERM;
+	f->policy.backup = BACKUP_SIMPLE;
+	assert_failed(copy_name(f, "f"), STAGE_RENAME);
+	assert_text("d/f", "old");
+	assert_int_equal(count_entries("d"), 1);
+	refuse_links = fail_rename = 0;
+}
+
 static void backups_are_named_as_cp_names_them(void **state)
 {
 	struct fixture *f = *state;
@@ -172,6 +286,9 @@ static void the_same_file_is_made_a_copy_where_cp_does(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_free_name_is_taken_without_noreplace_too),
+		TEST(backups_are_made_without_links_too),
+		TEST(a_failed_rename_gives_the_old_name_back),
 		TEST(backups_are_named_as_cp_names_them),
 		TEST(a_backup_keeps_the_old_inode_and_a_new_name_needs_none),
 		TEST(a_backup_never_destroys_the_source_or_a_special_file),
