@@ -30,6 +30,7 @@ struct tally {
 	uint64_t found_files, found_bytes;  /* by the scan, what was skipped or failed taken off */
 	uint64_t found_inodes, found_blocks;/* for the question whether it fits: files and directories, 512-byte units */
 	uint64_t skipped_bytes;
+	uint64_t failed_bytes;              /* of entries that failed: no longer in found_bytes */
 	uint64_t range_bytes;               /* of big files not committed yet */
 	bool no_space;
 	bool output_lost;                   /* a listing or message could not be written */

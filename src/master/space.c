@@ -44,7 +44,8 @@ void space_say_full(const struct space *space, bool known)
 	char left[HUMAN_SIZE], all[HUMAN_SIZE];
 	CLEANUP_FREE char *quoted = display_quote(space->dest_base);
 
-	message_say("no space left on the file system of %s: stopping, %s of %s%s not copied", quoted,
-	            human_bytes(left, tally->found_bytes - tally->sum.bytes), human_bytes(all, tally->found_bytes),
-	            known ? "" : " found so far");
+	uint64_t total = tally->found_bytes + tally->failed_bytes;
+
+	message_say("no space left on the file system of %s: stopping, %s of %s%s still to copy", quoted,
+	            human_bytes(left, total - tally->sum.bytes), human_bytes(all, total), known ? "" : " found so far");
 }

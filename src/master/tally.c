@@ -70,8 +70,10 @@ void tally_outcome(struct tally *tally, const struct outcome *outcome, uint64_t 
 			tally->sum.failed++;
 			tally->no_space |= outcome->err == ENOSPC || outcome->err == EDQUOT;
 		}
-		if (!directory)
+		if (!directory) {
+			tally->failed_bytes += size;
 			tally_not_copied(tally, size);
+		}
 		break;
 	}
 }
