@@ -161,7 +161,7 @@ static void with_field(char out[static TEMP_NAME_SIZE * 2], const char *name, in
 
 static void a_later_process_with_the_pid_is_not_the_maker(void **state)
 {
-	char name[TEMP_NAME_SIZE], other[TEMP_NAME_SIZE * 2], pid[20];
+	char name[TEMP_NAME_SIZE], other[TEMP_NAME_SIZE * 2], elder[TEMP_NAME_SIZE * 2], pid[20];
 
 	(void)state;
 	temp_name_next(name);
@@ -174,7 +174,8 @@ static void a_later_process_with_the_pid_is_not_the_maker(void **state)
 	assert_false(temp_name_is_stale(other));
 	/* Another process that lives, and whose start time is another. */
 	snprintf(pid, sizeof pid, "%x", (unsigned)getppid());
-	with_field(other, name, 2, pid);
+	with_field(elder, name, 2, pid);
+	with_field(other, elder, 3, "1");
 	assert_true(temp_name_is_stale(other));
 }
 
