@@ -33,6 +33,15 @@ void data_free(struct data *data);
  * for a hole or a clone, which no bandwidth limit should count. */
 bool data_step_moved(const struct data *data);
 
+/* What whoever asks for the time of things is told is going on: enum
+ * gauge_activity's values (this layer does not see ipc). */
+enum copy_activity {
+	COPY_ACTIVITY_READ = 2,
+	COPY_ACTIVITY_WRITE = 3,
+	COPY_ACTIVITY_METADATA = 4,
+	COPY_ACTIVITY_FLUSH = 7,
+};
+
 struct data_request {
 	int src_fd, dst_fd;
 	dev_t src_dev, dst_dev;
@@ -41,6 +50,8 @@ struct data_request {
 	uint64_t offset;      /* a range (0 and size for the whole file) */
 	uint64_t length;
 	bool dst_fresh;       /* destination is empty: a hole need only be skipped */
+	void (*activity)(int activity, void *arg); /* told of each read, and of its end; may be NULL */
+	void *activity_arg;
 	bool unknown_size;    /* read to the end whatever st_size says (/proc, --copy-contents) */
 };
 

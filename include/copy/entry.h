@@ -20,13 +20,6 @@
 #include "copy/data.h"
 #include "copy/metadata.h"
 
-/* What copier->activity is told: enum gauge_activity's values (this layer does not see ipc). */
-enum copy_activity {
-	COPY_ACTIVITY_READ = 2,
-	COPY_ACTIVITY_WRITE = 3,
-	COPY_ACTIVITY_METADATA = 4,
-};
-
 /* A worker's tools, made once (zero what is not named). The process's umask must be 0: the modes
  * things are made with are chosen here, and never wider than the source's. */
 struct copier {
@@ -36,7 +29,7 @@ struct copier {
 	uid_t uid;             /* of files this process makes */
 	gid_t gid;
 	time_t run_start;      /* CLOCK_REALTIME seconds: what is younger was made while we ran */
-	void (*activity)(int activity, void *arg); /* enum gauge_activity; may be NULL */
+	void (*activity)(int activity, void *arg); /* enum copy_activity; may be NULL */
 	void *activity_arg;
 	long run_start_ns;     /* nanoseconds part of run_start. Files are stamped by CLOCK_REALTIME_COARSE:
 	                        * its first reading past the CLOCK_REALTIME of the start parts what was

@@ -19,9 +19,9 @@
  *   cfr         64 MiB    2560    4100            -             -
  *
  * So copy_file_range is used where it can share or have a server copy (btrfs,
- * xfs with reflinks, NFS, SMB, FUSE, overlays, anything unknown), and not on ext4
- * and tmpfs. Its steps are 8 MiB: more gains nothing and makes ^C and the bar
- * wait. From a cold cache on ext4 the three were alike within the noise.
+ * xfs with reflinks, NFS, SMB, FUSE, overlays, anything unknown), not on ext4 and
+ * tmpfs. Its steps are 8 MiB: more only makes ^C and the bar wait. From a cold
+ * cache on ext4 the three were alike within the noise.
  *
  * Alternatives that lost: sendfile and splice (the same work as above and no
  * sharing); mmap (SIGBUS when the source shrinks); a larger buffer than 256 KiB
@@ -73,26 +73,20 @@ int data_new(const struct copy_policy *policy, data_step_fn *step, void *arg, st
 	struct data *data = calloc(1, sizeof(*data));
 	void *buffer = NULL;
 
-	if (data == NULL)
-		return -ENOMEM;
 	/* Page aligned: the kernel's copy runs over whole pages. */
-	if (posix_memalign(&buffer, 4096, BUFFER_SIZE) != 0) {
+	if (data == NULL || posix_memalign(&buffer, 4096, BUFFER_SIZE) != 0) {
 		free(data);
 		return -ENOMEM;
 	}
-	data->policy = policy;
-	data->step = step;
-	data->arg = arg;
-	data->buffer = buffer;
+	*data = (struct data){ .policy = policy, .step = step, .arg = arg, .buffer = buffer };
 	*ret_data = data;
 	return 0;
 }
 
 void data_free(struct data *data)
 {
-	if (data == NULL)
-		return;
-	free(data->buffer);
+	if (data != NULL)
+		free(data->buffer);
 	free(data);
 }
 
@@ -295,14 +289,19 @@ static int write_out(struct run *run, size_t len, uint64_t offset, bool last)
 
 static ssize_t read_some(const struct run *run, size_t len, uint64_t offset)
 {
+	const struct data_request *request = run->request;
 	ssize_t n;
 
-	do {
-		/* What has no size may not have offsets either (a FIFO). */
-		n = run->request->unknown_size ? read(run->request->src_fd, run->data->buffer, len) :
-						 pread(run->request->src_fd, run->data->buffer, len, (off_t)offset);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+	if (request->activity)
+		request->activity(COPY_ACTIVITY_READ, request->activity_arg);
+	do /* what has no size may not have offsets either (a FIFO) */
+		n = request->unknown_size ? read(request->src_fd, run->data->buffer, len) :
+					    pread(request->src_fd, run->data->buffer, len, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	n = n < 0 ? -errno : n;
+	if (request->activity)
+		request->activity(COPY_ACTIVITY_WRITE, request->activity_arg);
+	return n;
 }
 
 /* The last rung, which works everywhere. Where the buffer has room one byte too

@@ -118,6 +118,8 @@ void entry_range(struct copier *copier, const struct place *place, const struct 
 		entry_fail(ret, STAGE_WRITE, errno);
 		return;
 	}
+	if (copier->activity)
+		copier->activity(COPY_ACTIVITY_WRITE, copier->activity_arg);
 	err = data_copy(copier->data,
 	                &(struct data_request){
 		                .src_fd = src_fd,
@@ -129,6 +131,8 @@ void entry_range(struct copier *copier, const struct place *place, const struct 
 		                .offset = offset,
 		                .length = length,
 		                .dst_fresh = !entry->redo,
+		                .activity = copier->activity,
+		                .activity_arg = copier->activity_arg,
 	                },
 	                &result);
 	if (err < 0) {

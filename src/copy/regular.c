@@ -133,9 +133,11 @@ bool regular_close(const struct copier *copier, int fd, struct outcome *ret)
 	int err = 0;
 
 	if (copier->policy->sync == SYNC_FILE) {
+		activity(copier, COPY_ACTIVITY_FLUSH);
 		do
 			err = fsync(fd) < 0 ? errno : 0;
 		while (err == EINTR);
+		activity(copier, COPY_ACTIVITY_METADATA);
 	}
 	if (err) {
 		close(fd);
@@ -167,6 +169,8 @@ static bool copy_data(struct attempt *at, int dst_fd)
 		.blocks = (uint64_t)at->src.st_blocks,
 		.length = (uint64_t)at->src.st_size,
 		.dst_fresh = true,
+		.activity = at->copier->activity,
+		.activity_arg = at->copier->activity_arg,
 		.unknown_size = at->lies || contents_of_special(at->entry),
 	};
 	struct data_result result;
