@@ -257,7 +257,8 @@ static void run(struct process *p)
 
 static void *map(size_t size)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+			-1, 0);
 
 	if (at == MAP_FAILED) {
 		perror("floor: mmap");

@@ -51,7 +51,8 @@ static int write_noise(int fd, uint64_t number, uint64_t size)
 /* An empty file is a mknod, one call: a million of them must not take a minute. */
 static int make_file(int dirfd, uint64_t number, uint64_t size)
 {
-	struct timespec times[2] = {{.tv_sec = 1600000000 + (time_t)number, .tv_nsec = (long)(number % 999999937)}};
+	struct timespec times[2] = {{.tv_sec = 1600000000 + (time_t)number,
+				     .tv_nsec = (long)(number % 999999937)}};
 	char name[32];
 	int fd, r;
 

@@ -30,7 +30,6 @@ HEADER = '| workload | program | median | smallest .. largest | CPU | pcopy besi
          '|---|---|---:|---:|---:|---:|---:|---|'
 
 ABSENT = 'not installed'
-BAR = '\\|'
 
 
 @dataclass
@@ -167,14 +166,14 @@ def lines_of(row, result):
   medians = {name: statistics.median(run.seconds for run in runs) for name, runs in result.runs.items()}
   main = row.contestants[0].name
   for contestant in row.contestants:
-    name = contestant.name
+    name, shown = contestant.name, contestant.name.replace('|', '\\|')
     if name not in medians:
       why = result.failures[name]
-      yield f'| {row.title} | {name.replace("|", BAR)} | – | – | – | – | – | {why.splitlines()[0]} |', why == ABSENT
+      yield f'| {row.title} | {shown} | – | – | – | – | – | {why.splitlines()[0]} |', why == ABSENT
       continue
     seconds = [run.seconds for run in result.runs[name]]
     cpu = statistics.median(run.cpu_seconds for run in result.runs[name])
-    start = f'| {row.title} | {name.replace("|", BAR)} | {show_time(medians[name])} | {show_time(min(seconds))} .. ' \
+    start = f'| {row.title} | {shown} | {show_time(medians[name])} | {show_time(min(seconds))} .. ' \
             f'{show_time(max(seconds))} | {show_time(cpu)} |'
     checks = [c for c in row.checks if name == (c.other[0] if len(c.other) == 1 else c.subject)]
     if not checks:
@@ -247,8 +246,9 @@ def parse():
   p = argparse.ArgumentParser(description='Runs the performance grid.',
                               epilog='rows: ' + ' '.join(row.name for row in rows.ROWS) + ' syscalls requests')
   p.add_argument('rows', nargs='*', metavar='ROW', help='a name, or what names begin with (small, latency, peers ...)')
-  p.add_argument('--build', default=os.environ.get('MESON_BUILD_ROOT', 'build'), metavar='DIR', help='the build directory (build)')
-  p.add_argument('--pcopy', default=os.environ.get('PCOPY'), metavar='PATH', help='the program (the build directory\'s)')
+  p.add_argument('--build', default='build', metavar='DIR', help='the build directory (build)')
+  p.add_argument('--pcopy', default=os.environ.get('PCOPY'), metavar='PATH',
+                 help='the program (the one in the build directory)')
   p.add_argument('--rounds', type=int, default=5, metavar='N', help='rounds (5)')
   p.add_argument('--quick', action='store_true', help='a tenth of each workload: a look, not a measurement')
   p.add_argument('--write-results', action='store_true', help='append the tables to RESULTS.md')

@@ -37,7 +37,8 @@ def table(heading, counts):
 
 def strace_counts(argv):
   with tempfile.NamedTemporaryFile() as out:
-    done = subprocess.run(['strace', '-f', '-c', '-U', 'name,calls', '-o', out.name, *argv], capture_output=True, check=False)
+    trace = ['strace', '-f', '-c', '-U', 'name,calls', '-o', out.name]
+    done = subprocess.run([*trace, *argv], capture_output=True, check=False)
     if done.returncode:
       raise measure.Failed(f'{" ".join(argv)}: {done.stderr.decode(errors="replace")[:300]}')
     counts = {}

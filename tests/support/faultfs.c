@@ -37,18 +37,19 @@ static const char usage[] =
 	"  --short=OP:NAME:BYTES   a read or write moves at most so many bytes\n"
 	"  --hang=OP:NAME          until the control file exists\n"
 	"  --control=FILE          the control file; FILE.hanging is made when a request begins to hang\n"
-	"  --refuse=OP,...         EPERM for chown, chmod, utimens, link, symlink, mknod ...; xattr is all four\n"
+	"  --refuse=OP,...         EPERM for chown, chmod, utimens, link, mknod ...; xattr is all four\n"
 	"  --time-granularity-ns=N times are cut down to this\n"
 	"  --like-vfat             no owners, modes, xattrs, links, symlinks or special files; 2 s times\n"
 	"  --hide-holes            no holes are seen, nor kept\n"
-	"  --stats=FILE            requests counted by kind, written at the end and on SIGUSR1; SIGUSR2 sets to zero\n"
+	"  --stats=FILE            requests by kind, written at the end and on SIGUSR1; SIGUSR2: to zero\n"
 	"  --pid-file=FILE         the server's process id\n"
 	"  --foreground            do not go to the background\n"
 	"NAME is a shell pattern for the last part of the path.\n";
 
 enum option_code {
-	OPT_LATENCY = 256, OPT_THREADS, OPT_CACHE, OPT_READDIRPLUS, OPT_OFFLOAD, OPT_WRITEBACK, OPT_FAIL, OPT_SHORT,
-	OPT_HANG, OPT_CONTROL, OPT_REFUSE, OPT_GRANULARITY, OPT_VFAT, OPT_HOLES, OPT_STATS, OPT_PID, OPT_FOREGROUND,
+	OPT_LATENCY = 256, OPT_THREADS, OPT_CACHE, OPT_READDIRPLUS, OPT_OFFLOAD, OPT_WRITEBACK,
+	OPT_FAIL, OPT_SHORT, OPT_HANG, OPT_CONTROL, OPT_REFUSE, OPT_GRANULARITY,
+	OPT_VFAT, OPT_HOLES, OPT_STATS, OPT_PID, OPT_FOREGROUND,
 };
 
 static const struct option long_options[] = {

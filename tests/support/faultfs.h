@@ -40,7 +40,7 @@ struct rule {
 	enum fault_op op;
 	char pattern[256];
 	int error;      /* RULE_FAIL */
-	uint64_t bytes; /* RULE_FAIL on read and write: from this offset on; RULE_SHORT: at most so many a call */
+	uint64_t bytes; /* RULE_FAIL on read and write: from here on; RULE_SHORT: at most so many a call */
 };
 
 struct faultfs {
@@ -105,14 +105,17 @@ void stats_reset(void);
 extern const struct fuse_lowlevel_ops faultfs_ops;
 void io_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void io_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
-void io_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset, struct fuse_file_info *fi);
+void io_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
+	      struct fuse_file_info *fi);
 void io_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void io_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void io_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
-void io_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, struct fuse_file_info *fi);
+void io_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+		  struct fuse_file_info *fi);
 void io_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *fi);
 void io_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
-			fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags);
+			fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len,
+			int flags);
 void io_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void io_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void io_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);

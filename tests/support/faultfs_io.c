@@ -62,7 +62,8 @@ void io_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 	free(buf);
 }
 
-void io_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset, struct fuse_file_info *fi)
+void io_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
+	      struct fuse_file_info *fi)
 {
 	struct node *node = node_of(ino);
 	int error = request_admit(FAULT_OP_write, node, NULL);
@@ -104,7 +105,8 @@ void io_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 	fuse_reply_err(req, error);
 }
 
-void io_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, struct fuse_file_info *fi)
+void io_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+		  struct fuse_file_info *fi)
 {
 	int error = request_admit(FAULT_OP_fallocate, node_of(ino), NULL);
 
@@ -135,7 +137,8 @@ void io_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct f
 }
 
 void io_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
-			fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
+			fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len,
+			int flags)
 {
 	int error = request_admit(FAULT_OP_copy_file_range, node_of(ino_out), NULL);
 	ssize_t n;
@@ -186,7 +189,8 @@ void io_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 }
 
 /* Adds one entry to the answer; returns the bytes it takes, more than @room when it does not fit. */
-static size_t add_entry(fuse_req_t req, struct node *node, struct dirent *entry, char *at, size_t room, bool plus)
+static size_t add_entry(fuse_req_t req, struct node *node, struct dirent *entry, char *at, size_t room,
+			bool plus)
 {
 	struct fuse_entry_param param = {0};
 	size_t used;
@@ -204,7 +208,8 @@ static size_t add_entry(fuse_req_t req, struct node *node, struct dirent *entry,
 	return used;
 }
 
-static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi, bool plus)
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi,
+		 bool plus)
 {
 	struct listing *listing = (struct listing *)(uintptr_t)fi->fh;
 	struct node *node = node_of(ino);

@@ -81,7 +81,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		reply_attr(req, node);
 }
 
-/* As Linux' vfat does: a mode it cannot hold is accepted and forgotten, setuid and sticky bits are refused. */
+/* As Linux' vfat does: a mode it cannot hold is accepted and forgotten, setuid bits are refused. */
 static int set_mode(struct node *node, mode_t mode)
 {
 	int error = request_part(FAULT_OP_chmod, node);
@@ -102,7 +102,8 @@ static int set_owner(struct node *node, const struct stat *attr, int to_set)
 	if (error)
 		return error;
 	if (faultfs.like_vfat)
-		return (uid != (uid_t)-1 && uid != faultfs.uid) || (gid != (gid_t)-1 && gid != faultfs.gid) ? EPERM : 0;
+		return (uid == (uid_t)-1 || uid == faultfs.uid) && (gid == (gid_t)-1 || gid == faultfs.gid) ?
+			0 : EPERM;
 	return fchownat(node->fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? errno : 0;
 }
 
@@ -133,7 +134,8 @@ static int set_times(struct node *node, const struct stat *attr, int to_set)
 	return utimensat(node->fd, "", times, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? errno : 0;
 }
 
-static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		       struct fuse_file_info *fi)
 {
 	struct node *node = node_of(ino);
 	int error = request_admit(FAULT_OP_setattr, node, NULL);
@@ -177,7 +179,8 @@ static void give_away(fuse_req_t req, struct node *dir, const char *name)
 	if (geteuid() != 0 || ctx->uid == 0 || faultfs.like_vfat)
 		return;
 	if (fstatat(dir->fd, "", &st, AT_EMPTY_PATH) < 0 ||
-	    fchownat(dir->fd, name, ctx->uid, st.st_mode & S_ISGID ? (gid_t)-1 : ctx->gid, AT_SYMLINK_NOFOLLOW) < 0)
+	    fchownat(dir->fd, name, ctx->uid, st.st_mode & S_ISGID ? (gid_t)-1 : ctx->gid,
+		     AT_SYMLINK_NOFOLLOW) < 0)
 		fprintf(stderr, "faultfs: %s: %s\n", name, strerror(errno));
 }
 
@@ -268,8 +271,8 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, error);
 }
 
-static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
-		      unsigned flags)
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+		      const char *newname, unsigned flags)
 {
 	struct node *to = node_of(newparent);
 	int error = request_admit(FAULT_OP_rename, to, newname);
@@ -281,7 +284,8 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	fuse_reply_err(req, error);
 }
 
-static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
 {
 	struct node *dir = node_of(parent);
 	int error = request_admit(FAULT_OP_create, dir, name);
@@ -322,7 +326,8 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_statfs(req, &st);
 }
 
-static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+			int flags)
 {
 	struct node *node = node_of(ino);
 	int error = request_admit(FAULT_OP_setxattr, node, NULL);

@@ -150,7 +150,8 @@ static void hang(void)
 	atomic_fetch_sub(&hanging, 1);
 }
 
-static const struct rule *rule_find(enum rule_kind kind, enum fault_op op, struct node *node, const char *name)
+static const struct rule *rule_find(enum rule_kind kind, enum fault_op op, struct node *node,
+				    const char *name)
 {
 	char known[NAME_MAX + 1];
 
@@ -247,7 +248,8 @@ int stats_write(void)
 			fprintf(out, "%s %llu\n%s_at_once %llu\n", op_names[op], (unsigned long long)count,
 				op_names[op], (unsigned long long)atomic_load(&most_waiting[op]));
 	}
-	fprintf(out, "requests %llu\nrequests_at_once %llu\nhanging %llu\nbytes_read %llu\nbytes_written %llu\n",
+	fprintf(out,
+		"requests %llu\nrequests_at_once %llu\nhanging %llu\nbytes_read %llu\nbytes_written %llu\n",
 		(unsigned long long)total, (unsigned long long)atomic_load(&most_waiting[FAULT_OPS]),
 		(unsigned long long)atomic_load(&hanging), (unsigned long long)atomic_load(&bytes_read),
 		(unsigned long long)atomic_load(&bytes_written));

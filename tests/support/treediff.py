@@ -365,7 +365,8 @@ def parse():
   p.add_argument('--holes', choices=('kept', 'exact', 'ignore'), default='kept',
                  help='kept: no more blocks than the source, its holes below the slack and the slack; exact: the same map')
   p.add_argument('--hole-slack', type=int, default=HOLE_SLACK, metavar='BYTES', help='for kept (65536)')
-  p.add_argument('--granularity', type=int, default=4096, metavar='BYTES', help='for exact: smaller holes do not count (4096)')
+  p.add_argument('--granularity', type=int, default=4096, metavar='BYTES',
+                 help='for exact: smaller holes do not count (4096)')
   p.add_argument('--no-root', action='store_true', help="leave out the two roots' own metadata")
   p.add_argument('--max', type=int, default=1000, metavar='N', help='print so many differences (1000; 0: all)')
   p.add_argument('--quiet', '-q', action='store_true', help='print the summary alone')
