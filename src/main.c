@@ -209,6 +209,7 @@ int main(int argc, char **argv)
 	open_standard_descriptors();
 	setlocale(LC_ALL, "");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* stderr may be a file, and `ulimit -f` small */
 
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_DONE:

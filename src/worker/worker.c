@@ -38,6 +38,7 @@ struct worker {
 	struct scanner *scanner;
 	struct open_dirs *dirs;
 	struct tell tell;
+	bool full; /* the disk: the rest of what is queued here has no chance */
 };
 
 static void on_activity(int activity, void *arg)
@@ -75,6 +76,12 @@ static struct entry describe(const struct worker *worker, const struct job_view 
 typedef void entry_fn(struct worker *worker, const struct place *place, const struct job_view *job,
                       const struct entry *entry, struct outcome *ret);
 
+/* The master stops everything when it hears of this. */
+static bool is_full(const struct outcome *outcome)
+{
+	return outcome->status == OUTCOME_FAILED && (outcome->err == ENOSPC || outcome->err == EDQUOT);
+}
+
 static void each_entry(struct worker *worker, const struct job_view *job, entry_fn *one)
 {
 	struct outcome outcome = { 0 };
@@ -96,10 +103,11 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 		tell_in_hand(&worker->tell, i);
 		tell_activity(&worker->tell, ACTIVITY_METADATA);
 		outcome = (struct outcome){ 0 };
-		if (job->kind != JOB_DISCARD && tell_and_obey(&worker->tell, 0) < 0)
+		if (job->kind != JOB_DISCARD && (worker->full || tell_and_obey(&worker->tell, 0) < 0))
 			outcome = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_INTERRUPTED, .err = ECANCELED };
 		else
 			one(worker, place, job, &entry, &outcome);
+		worker->full = worker->full || is_full(&outcome);
 		if (tell_is_worth(&worker->tell, &outcome)) {
 			tell_result(&worker->tell, job, i, &outcome);
 		} else {
@@ -388,7 +396,8 @@ static int loop(struct worker *worker)
  * files with exactly the mode it asks for. */
 static int set_up(struct worker *worker)
 {
-	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2 };
+	/* Without SIGXFSZ, a file past `ulimit -f` is an error of write(2), by name. */
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGXFSZ };
 	const struct worker_setup *setup = worker->setup;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
