@@ -160,6 +160,23 @@ static int run_session(struct session_setup *setup, int *ret_signal)
 	return status;
 }
 
+/* Files are stamped by the coarse clock, which lags by up to a tick. Where the
+ * answer matters (two sources land on one name: which files did we make?) the
+ * run begins with a new tick, so that nothing older has its stamp. */
+static struct timespec run_start(const struct operands *operands)
+{
+	struct timespec now, tick;
+	bool matters = false;
+
+	for (size_t i = 0; i < operands->tree.n_roots; i++)
+		matters |= operands->tree.roots[i].shared_name;
+	clock_gettime(CLOCK_REALTIME, &now);
+	do
+		clock_gettime(CLOCK_REALTIME_COARSE, &tick);
+	while (matters && (tick.tv_sec < now.tv_sec || (tick.tv_sec == now.tv_sec && tick.tv_nsec < now.tv_nsec)));
+	return tick;
+}
+
 static int copy(const struct options *options, const struct operands *operands, const char *resume_command,
                 int *ret_signal)
 {
@@ -169,7 +186,7 @@ static int copy(const struct options *options, const struct operands *operands, 
 	};
 	struct pool_setup pool = {
 		.policy = &options->policy, .tree = &operands->tree,
-		.run_start = time(NULL), .timing = options->stats || options->progress == PROGRESS_SCREEN,
+		.run_start = run_start(operands), .timing = options->stats || options->progress == PROGRESS_SCREEN,
 	};
 
 	choose_jobs(options, &session.jobs, &session.most_jobs);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/policy.h"
 #include "copy/tree.h"
@@ -27,7 +28,7 @@ struct pool_setup {
 	const struct tree *tree;
 	unsigned workers;  /* started now */
 	unsigned slots;    /* room for as many; at least workers */
-	int64_t run_start; /* CLOCK_REALTIME seconds */
+	struct timespec run_start; /* what is stamped at or after this was made by, or during, this run */
 	bool timing;
 };
 

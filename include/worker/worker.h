@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/policy.h"
 #include "copy/tree.h"
@@ -32,7 +33,7 @@ struct worker_setup {
 	struct job_pipe *pipe;
 	unsigned slot;         /* its lane and gauge */
 	pid_t master;          /* who must be alive */
-	int64_t run_start;     /* CLOCK_REALTIME seconds at the start of the run */
+	struct timespec run_start; /* what is stamped at or after this was made by, or during, this run */
 	bool timing;           /* fill spent_ns */
 };
 

@@ -412,7 +412,8 @@ static int set_up(struct worker *worker)
 		.policy = setup->policy,
 		.uid = geteuid(),
 		.gid = getegid(),
-		.run_start = (time_t)setup->run_start,
+		.run_start = setup->run_start.tv_sec,
+		.run_start_ns = setup->run_start.tv_nsec,
 		.activity = setup->timing ? on_activity : NULL,
 		.activity_arg = worker,
 	};
