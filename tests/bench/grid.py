@@ -20,6 +20,8 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+sys.dont_write_bytecode = True  # the source tree stays as it is
+
 import measure
 import places
 import roundtrips
