@@ -32,6 +32,10 @@ int holes_next_data(int fd, uint64_t pos, uint64_t end, struct extent *ret_exten
  * Returns 0 or -errno (-EOPNOTSUPP: this file system cannot). */
 int holes_punch(int fd, uint64_t offset, uint64_t length);
 
+/* Frees what was allocated ahead of writing in the hole that ends @fd's file,
+ * from @written_end to @end, its size. Returns as holes_punch(). */
+int holes_free_ahead(int fd, uint64_t written_end, uint64_t end);
+
 /* True when the file just written has a hole that its file system admits to. */
 bool holes_were_kept(int fd);
 

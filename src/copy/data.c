@@ -234,8 +234,7 @@ static bool hole_made(struct run *run, uint64_t offset, uint64_t length)
 			return false;
 	}
 	run->ret->holes = true;
-	if (length > run->longest_hole)
-		run->longest_hole = length;
+	run->longest_hole = length > run->longest_hole ? length : run->longest_hole;
 	return true;
 }
 
@@ -282,9 +281,7 @@ static int write_runs(struct run *run, size_t len, uint64_t offset, bool last)
 static int write_out(struct run *run, size_t len, uint64_t offset, bool last)
 {
 	went_by(run, DATA_PLAIN);
-	if (run->zeros_to_holes)
-		return write_runs(run, len, offset, last);
-	return write_at(run, run->data->buffer, len, offset);
+	return run->zeros_to_holes ? write_runs(run, len, offset, last) : write_at(run, run->data->buffer, len, offset);
 }
 
 static ssize_t read_some(const struct run *run, size_t len, uint64_t offset)
@@ -443,13 +440,16 @@ static int check_end(struct run *run)
 /* Gives the destination its size where writing did not. */
 static int set_size(struct run *run)
 {
+	const int fd = run->request->dst_fd;
 	int r;
 
 	if (run->request->dst_fresh && run->written_end == run->end)
 		return 0;
 	do {
-		r = ftruncate(run->request->dst_fd, (off_t)run->end);
+		r = ftruncate(fd, (off_t)run->end);
 	} while (r < 0 && errno == EINTR);
+	if (r == 0 && run->request->dst_fresh && run->written_end > 0 && !run->pair->no_punch)
+		run->pair->no_punch = holes_free_ahead(fd, run->written_end, run->end) == -EOPNOTSUPP;
 	return r < 0 ? fail(run, STAGE_WRITE, -errno) : 0;
 }
 

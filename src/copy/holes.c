@@ -65,6 +65,15 @@ int holes_punch(int fd, uint64_t offset, uint64_t length)
 	return errno == ENOSYS || errno == ENOTTY ? -EOPNOTSUPP : -errno;
 }
 
+/* xfs allocates ahead of a file that is written to its end. Once the size covers
+ * that, it is no longer given back. */
+int holes_free_ahead(int fd, uint64_t written_end, uint64_t end)
+{
+	uint64_t start = (written_end + ZERO_BLOCK - 1) / ZERO_BLOCK * ZERO_BLOCK;
+
+	return start < end ? holes_punch(fd, start, end - start) : 0;
+}
+
 bool holes_were_kept(int fd)
 {
 	struct stat st;

@@ -1,6 +1,7 @@
 # What the tests on file systems start with: the command-line tests' beginning,
 # and file systems made for the occasion. All are mounted below $TEST_DIR, where
-# the clean-up finds them; images are sparse files in memory.
+# the clean-up finds them; images are sparse files in memory. Reading changes no
+# access time there.
 # shellcheck shell=sh
 . "${0%/*}/../cli/lib.sh"
 
@@ -10,7 +11,7 @@ unshare --mount true 2>/dev/null || skip "mounting is not allowed here"
 
 ram=$TEST_DIR/ram # a file system in memory, for images and sources
 mkdir "$ram"
-mount -t tmpfs -o size=8g,mode=755,nr_inodes=4m pcopy-test "$ram" || skip "tmpfs cannot be mounted here"
+mount -t tmpfs -o size=8g,mode=755,nr_inodes=4m,noatime pcopy-test "$ram" || skip "tmpfs cannot be mounted here"
 
 # mount_image FS DIR [SIZE [MKFS OPTION...]]: a new file system on DIR.
 mount_image() {
@@ -25,7 +26,7 @@ mount_image() {
   mkdir -p "$image_dir"
   "mkfs.$image_fs" "$@" "$image" >"$TEST_DIR/mkfs" 2>&1 ||
     skip "mkfs.$image_fs $*: $(tail -n 1 "$TEST_DIR/mkfs")"
-  mount -o loop -t "$image_fs" "$image" "$image_dir" 2>"$TEST_DIR/mount" ||
+  mount -o loop,noatime -t "$image_fs" "$image" "$image_dir" 2>"$TEST_DIR/mount" ||
     skip "$image_fs cannot be mounted here: $(tail -n 1 "$TEST_DIR/mount")"
 }
 
@@ -47,11 +48,11 @@ fs_root() {
   vfat) mount_image vfat "$2" 256m ;;
   tmpfs)
     mkdir -p "$2"
-    mount -t tmpfs -o size=1g,mode=755 pcopy-test "$2"
+    mount -t tmpfs -o size=1g,mode=755,noatime pcopy-test "$2"
     ;;
   overlayfs)
     mkdir -p "$2" "$ram/lower" "$ram/upper" "$ram/work"
-    mount -t overlay -o "lowerdir=$ram/lower,upperdir=$ram/upper,workdir=$ram/work" pcopy-test "$2" ||
+    mount -t overlay -o "noatime,lowerdir=$ram/lower,upperdir=$ram/upper,workdir=$ram/work" pcopy-test "$2" ||
       skip "overlayfs cannot be mounted here"
     ;;
   like-vfat)
