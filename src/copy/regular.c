@@ -218,13 +218,14 @@ static bool copy_metadata(struct attempt *at, int dst_fd, mode_t mode)
 	return err == 0 || entry_fail(at->ret, stage, -err);
 }
 
-/* Fills @dst_fd, which is new, and closes it. @look_again: the source had time to change. */
-static bool fill(struct attempt *at, int dst_fd, mode_t mode, bool look_again)
+/* Fills @dst_fd, which is new, and closes it. */
+static bool fill(struct attempt *at, int dst_fd, mode_t mode)
 {
 	bool ok = at->copier->policy->attributes_only ? entry_done(at->ret, OUTCOME_COPIED, DATA_NONE, 0)
 	                                              : copy_data(at, dst_fd);
 
-	if (ok && look_again && !contents_of_special(at->entry) &&
+	/* A small file too: its one read(2) goes page by page, and its times are older. */
+	if (ok && !contents_of_special(at->entry) &&
 	    !regular_is_unchanged(at->src_fd, &at->src)) {
 		at->again = true;
 		ok = entry_fail(at->ret, STAGE_SOURCE_CHANGED, ESTALE);
@@ -278,7 +279,7 @@ static bool copy_in_place(struct attempt *at)
 	 * one (no case there), or somebody put it there. */
 	if (fd < 0)
 		return entry_fail(at->ret, errno == EEXIST ? STAGE_JUST_CREATED : STAGE_CREATE, errno);
-	if (fill(at, fd, mode, false))
+	if (fill(at, fd, mode))
 		return true;
 	unlinkat(place->dst_fd, at->entry->dst_name, 0);
 	return false;
@@ -302,7 +303,7 @@ static bool copy_by_rename(struct attempt *at, struct existing *existing)
 	}
 	if (fd < 0)
 		return entry_fail(at->ret, STAGE_CREATE, errno);
-	if (!fill(at, fd, mode, true)) {
+	if (!fill(at, fd, mode)) {
 		unlinkat(place->dst_fd, temp, 0);
 		return false;
 	}
