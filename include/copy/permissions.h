@@ -30,6 +30,7 @@ struct metadata_work {
 	struct target from, to;
 	struct metadata_dest dst;   /* what is known, kept up to date */
 	bool may_chown;             /* false once giving files away was refused */
+	bool times_set;             /* as the last change of the inode, and not refused */
 	bool owner_lost;
 	uint32_t lost;              /* LOSS_BIT()s */
 	enum stage stage;
@@ -39,13 +40,19 @@ struct metadata_work {
  * given, or to refuse them; false for one that may make them up. */
 bool permissions_are_kept(int fd);
 
+/* True when the kernel has all attributes of an inode of the file system of @fd
+ * from the server's answers to opening, making and changing it. */
+bool permissions_are_answered(int fd);
+
 bool preserves(const struct metadata_work *work, enum preserve what);
 
 /* Notes a loss. Returns 0, or -@err and the stage when this was asked for by name. */
 int permissions_lose(struct metadata_work *work, enum loss class, enum preserve what, enum stage stage, int err);
 
-/* Learns owner and mode from the inode. Returns 0 or -errno. */
-int permissions_refresh(struct metadata_work *work);
+/* Learns owner and mode from the inode. @answered: the kernel has just been told
+ * them, in the answer to a call of ours (permissions_are_answered() file systems
+ * only). Returns 0 or -errno. */
+int permissions_refresh(struct metadata_work *work, bool answered);
 
 /* Each returns 0, or -errno with work->stage for what is a failure. */
 int permissions_set_owner(struct metadata_work *work);
@@ -54,6 +61,10 @@ int permissions_change_mode(struct metadata_work *work, mode_t mode);
 
 /* Makes sure its owner may write to a regular file or directory (user.* needs it). */
 int permissions_let_owner_write(struct metadata_work *work);
+
+/* The mode a new inode is asked for with where @source is not preserved, before the umask or an
+ * inherited ACL takes from it. */
+mode_t permissions_new_mode(const struct copy_policy *policy, mode_t source);
 
 /* Mode and ACLs, as the source's or as the umask or an inherited ACL has them. */
 int permissions_set_mode(struct metadata_work *work);

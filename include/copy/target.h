@@ -24,6 +24,11 @@ struct target {
 /* True while @target->name is still the name of @target->fd. */
 bool target_has_its_name(const struct target *target);
 
+/* Owner, mode and times of the inode, for which only these fields of *@ret are
+ * set. @answered: what the kernel has will do, without a question to the server.
+ * Returns 0 or -errno. */
+int target_stat(const struct target *target, bool answered, struct stat *ret);
+
 /* Sets owner and group; -1 leaves one as it is. Returns 0 or -errno. */
 int target_chown(const struct target *target, uid_t uid, gid_t gid);
 

@@ -54,6 +54,13 @@ bool permissions_are_kept(int fd)
 	}
 }
 
+bool permissions_are_answered(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type == FUSE_SUPER_MAGIC;
+}
+
 bool preserves(const struct metadata_work *work, enum preserve what)
 {
 	return (work->policy->preserve & what) != 0;
@@ -91,11 +98,11 @@ static bool is_refusal(int r)
 	}
 }
 
-int permissions_refresh(struct metadata_work *work)
+int permissions_refresh(struct metadata_work *work, bool answered)
 {
 	struct stat st;
 
-	if (fstat(work->to.fd, &st) < 0)
+	if (target_stat(&work->to, answered, &st) < 0)
 		return -errno;
 	work->dst.uid = st.st_uid;
 	work->dst.gid = st.st_gid;
@@ -129,7 +136,7 @@ static int close_before_chown(struct metadata_work *work)
 
 	if (work->dst.fresh || !preserves(work, PRESERVE_MODE) || S_ISLNK(work->src->st_mode))
 		return 0;
-	r = work->dst.mode_known ? 0 : permissions_refresh(work);
+	r = work->dst.mode_known ? 0 : permissions_refresh(work, false);
 	if (r < 0)
 		return fail(work, STAGE_MODE, r);
 	if ((work->dst.mode & ~work->src->st_mode & MODE_BITS) == 0)
@@ -185,7 +192,7 @@ static int special_bits(struct metadata_work *work, mode_t *ret_bits)
 		bits = 0;
 	} else if ((bits & (S_ISUID | S_ISGID)) != 0 && !preserves(work, PRESERVE_OWNERSHIP) &&
 		   !S_ISDIR(work->src->st_mode)) {
-		r = work->dst.owner_known ? 0 : permissions_refresh(work);
+		r = work->dst.owner_known ? 0 : permissions_refresh(work, false);
 		if (r < 0)
 			return fail(work, STAGE_OWNER, r);
 		if (work->dst.uid != work->src->st_uid)
@@ -205,7 +212,7 @@ int permissions_let_owner_write(struct metadata_work *work)
 
 	if (S_ISLNK(work->src->st_mode))
 		return 0;
-	r = work->dst.mode_known ? 0 : permissions_refresh(work);
+	r = work->dst.mode_known ? 0 : permissions_refresh(work, false);
 	if (r < 0)
 		return fail(work, STAGE_MODE, r);
 	return permissions_change_mode(work, work->dst.mode | S_IWUSR);
@@ -221,7 +228,7 @@ static int remove_acl(struct metadata_work *work, enum xattr_kind kind)
 	if (kind == XATTR_ACL_ACCESS && !work->dst.fresh) {
 		if (!xattrs_has_acl(&work->to, kind))
 			return 0;
-		r = permissions_refresh(work);
+		r = permissions_refresh(work, false);
 		if (r < 0)
 			return fail(work, STAGE_ACL, r);
 		r = permissions_change_mode(work, work->dst.mode & S_IRWXU);
@@ -293,15 +300,22 @@ static int set_source_mode(struct metadata_work *work)
 	return r < 0 ? r : permissions_change_mode(work, mode | special);
 }
 
+mode_t permissions_new_mode(const struct copy_policy *policy, mode_t source)
+{
+	if (!policy->usual_mode)
+		return source & (S_IRWXU | S_IRWXG | S_IRWXO);
+	return S_ISDIR(source) || S_ISSOCK(source) ? 0777 : 0666;
+}
+
 /* Not preserved: a new inode gets what the umask, or the ACL it inherited, leaves
  * of the source's; one that was there keeps its own. */
 static int set_new_mode(struct metadata_work *work)
 {
-	mode_t mode = work->src->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+	mode_t mode = permissions_new_mode(work->policy, work->src->st_mode);
 	int r;
 
 	if (!work->dst.mode_known && S_ISDIR(work->src->st_mode)) {
-		r = permissions_refresh(work);
+		r = permissions_refresh(work, false);
 		if (r < 0)
 			return fail(work, STAGE_MODE, r);
 	}

@@ -34,6 +34,24 @@ bool target_has_its_name(const struct target *target)
 	       by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino;
 }
 
+int target_stat(const struct target *target, bool answered, struct stat *ret)
+{
+	struct statx stx;
+
+	if (!answered)
+		return fstat(target->fd, ret) < 0 ? -errno : 0;
+	if (statx(target->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx) < 0)
+		return -errno;
+	*ret = (struct stat){
+		.st_uid = stx.stx_uid,
+		.st_gid = stx.stx_gid,
+		.st_mode = stx.stx_mode,
+		.st_atim = { stx.stx_atime.tv_sec, stx.stx_atime.tv_nsec },
+		.st_mtim = { stx.stx_mtime.tv_sec, stx.stx_mtime.tv_nsec },
+	};
+	return 0;
+}
+
 int target_chown(const struct target *target, uid_t uid, gid_t gid)
 {
 	int r = target->name == NULL ? fchown(target->fd, uid, gid) :

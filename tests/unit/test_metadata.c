@@ -7,6 +7,7 @@
 
 #define OWNER_AND_MODE (LOSS_BIT(LOSS_OWNER) | LOSS_BIT(LOSS_MODE))
 #define VFAT 0x4d44
+#define FUSE 0x65735546
 
 static void set_source_times(time_t atime, long atime_ns, time_t mtime, long mtime_ns)
 {
@@ -313,6 +314,34 @@ static void made_up_owners_and_modes_are_seen(void **state)
 	assert_int_equal(mode_of(t.dst_fd), 0640);
 }
 
+static void a_fuse_server_is_asked_only_what_it_has_not_just_said(void **state)
+{
+	(void)state;
+	need_root();
+	bent.type = FUSE;
+	renew();
+	new_source(0644);
+	assert_int_equal(fchown(t.src_fd, USER, USER), 0);
+	new_dest(0644);
+	copies(0);
+	assert_string_equal(bent.log, "answer own list times answer ");
+	/* What it makes up is seen all the same. */
+	new_dest(0600);
+	bent.own.ignore = bent.mode.ignore = true;
+	copies(OWNER_AND_MODE);
+	assert_string_equal(bent.log, "answer own list mode times answer ");
+	/* Nothing it has said since the last change: then it is asked. */
+	t.policy.preserve &= ~(unsigned)PRESERVE_TIMESTAMPS;
+	new_dest(0600);
+	copies(OWNER_AND_MODE);
+	assert_string_equal(bent.log, "answer own list mode stat ");
+	t.policy.preserve |= PRESERVE_TIMESTAMPS;
+	bent.times.err = EPERM;
+	new_dest(0600);
+	copies(OWNER_AND_MODE | LOSS_BIT(LOSS_TIMES));
+	assert_string_equal(bent.log, "answer own list mode times stat ");
+}
+
 static void an_existing_directory_is_closed_before_it_is_given_away(void **state)
 {
 	(void)state;
@@ -429,6 +458,7 @@ int main(void)
 		TEST(clamped_times_are_a_loss),
 		TEST(coarse_times_are_a_loss),
 		TEST(made_up_owners_and_modes_are_seen),
+		TEST(a_fuse_server_is_asked_only_what_it_has_not_just_said),
 		TEST(an_existing_directory_is_closed_before_it_is_given_away),
 		TEST(special_bits_that_were_there_are_set_again),
 		TEST(without_mode_a_new_file_obeys_the_umask),
