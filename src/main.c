@@ -29,7 +29,6 @@
 #include "base/message.h"
 #include "cli/options.h"
 #include "copy/temp_name.h"
-#include "master/control.h"
 #include "master/control_client.h"
 #include "master/loop.h"
 #include "master/operands.h"
@@ -186,7 +185,7 @@ static int copy(const struct options *options, const struct operands *operands, 
 	};
 	struct pool_setup pool = {
 		.policy = &options->policy, .tree = &operands->tree,
-		.run_start = run_start(operands), .timing = options->stats || options->progress == PROGRESS_SCREEN,
+		.every_outcome = options->verbose, .run_start = run_start(operands), .timing = options->stats || options->progress == PROGRESS_SCREEN,
 	};
 
 	choose_jobs(options, &session.jobs, &session.most_jobs);
@@ -206,11 +205,8 @@ static int copy(const struct options *options, const struct operands *operands, 
 	}
 	int status = EXIT_CANNOT_START;
 
-	if (control_new(&session.control) < 0)
-		session.control = NULL; /* a copy that cannot be steered is still a copy */
 	if (open_renderer(options, session.jobs, &session.renderer) == 0)
 		status = run_session(&session, ret_signal);
-	control_free(session.control);
 	renderer_free(session.renderer);
 	pool_terminate(session.pool);
 	pool_free(session.pool);
@@ -224,7 +220,7 @@ int main(int argc, char **argv)
 	int status = EXIT_CANNOT_START, ending = 0;
 
 	open_standard_descriptors();
-	setlocale(LC_ALL, "");
+	setlocale(LC_CTYPE, ""); /* for names; the rest of a locale is not read */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* stderr may be a file, and `ulimit -f` small */
 

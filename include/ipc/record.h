@@ -19,7 +19,7 @@ enum record_kind {
 	RECORD_ENTRY = 1, /* one name found by a scan */
 	RECORD_SCANNED,   /* the slice is whole: only now do its entries count */
 	RECORD_RESULT,    /* one entry of a batch that has something to tell */
-	RECORD_DONE,      /* the job is done; entries without a RESULT were copied, nothing lost */
+	RECORD_DONE,      /* the job is done; entries without a RESULT were copied, nothing lost, or up to date */
 	RECORD_KIND_COUNT,
 };
 
@@ -45,8 +45,10 @@ struct record {
 		} scanned;
 		struct outcome result;   /* RESULT */
 		struct {             /* DONE */
-			uint64_t bytes;      /* of contents, sum over entries without a RESULT */
-			uint32_t copied;     /* entries without a RESULT */
+			uint64_t bytes;      /* of contents, sum over entries copied without a RESULT */
+			uint32_t copied;     /* entries without a RESULT, copied */
+			uint32_t up_to_date; /* entries without a RESULT, found complete */
+			uint64_t up_to_date_bytes; /* of those, as the job said */
 		} done;
 	};
 };

@@ -33,7 +33,6 @@ struct session_setup {
 	const struct storage *storage;
 	struct worker_pool *pool;
 	struct renderer *renderer;  /* NULL: none */
-	struct control *control;    /* NULL: none */
 	const char *resume_command; /* goes on with this copy when it is cut short; NULL none */
 	unsigned jobs;              /* workers to use at first */
 	unsigned most_jobs;         /* with -j auto: up to so many; else as jobs */
@@ -60,8 +59,9 @@ void session_on_key(struct session *session);         /* session_input_fd() is r
 /* Where keys for the display come from, -1 for none; a key may change it. */
 int session_input_fd(const struct session *session);
 
-void session_on_control(struct session *session);      /* session_control_fd() is readable */
-int session_control_fd(const struct session *session); /* -1 none */
+/* Opens the socket for --control; returns the descriptor that tells of a client, -1 none. */
+int session_open_control(struct session *session);
+void session_on_control(struct session *session);      /* it is readable */
 
 /* A slot got a new worker: its pidfd must be watched. */
 typedef void session_new_worker_fn(unsigned slot, void *arg);

@@ -47,6 +47,9 @@ void tally_not_copied(struct tally *tally, uint64_t bytes);
 /* @count plain copies without anything to tell, @bytes together. */
 void tally_copied(struct tally *tally, uint64_t count, uint64_t bytes);
 
+/* @count entries found complete already, @bytes together; taken off the total's files. */
+void tally_up_to_date(struct tally *tally, uint64_t count, uint64_t bytes);
+
 /* One entry's outcome; @size as the scan saw it. A directory's counts too. */
 void tally_outcome(struct tally *tally, const struct outcome *outcome, uint64_t size, bool directory);
 

@@ -30,6 +30,7 @@ struct pool_setup {
 	unsigned slots;    /* room for as many; at least workers */
 	struct timespec run_start; /* what is stamped at or after this was made by, or during, this run */
 	bool timing;
+	bool every_outcome;        /* -v: listings name each entry */
 };
 
 struct worker_pool;

@@ -23,7 +23,8 @@ struct tell {
 	struct gauge_board *board;
 	unsigned slot;
 	bool timing;               /* keep spent_ns */
-	bool every_outcome;        /* --debug: also what goes without saying */
+	bool every_outcome;        /* -v, --debug: also what goes without saying */
+	struct record done;        /* of the job in hand, as far as it is */
 	struct gauge_snapshot gauge;
 	uint64_t activity_since;
 	uint64_t busy_since;       /* when the time below was last taken */
@@ -52,10 +53,11 @@ int tell_and_obey(struct tell *tell, uint64_t bytes);
 /* Records. Each waits for room. */
 void tell_record(struct tell *tell, const struct record *record, const char *name);
 void tell_result(struct tell *tell, const struct job_view *job, uint32_t index, const struct outcome *outcome);
-void tell_done(struct tell *tell, const struct job_view *job, uint32_t copied, uint64_t bytes);
+void tell_done(struct tell *tell, const struct job_view *job);
+
+/* An entry's outcome: a RESULT, or a number in the DONE. */
+void tell_outcome(struct tell *tell, const struct job_view *job, uint32_t index, uint64_t size,
+                  const struct outcome *outcome);
 
 /* One outcome for every entry of a job that could not even begin, and its end. */
 void tell_all_failed(struct tell *tell, const struct job_view *job, const struct outcome *outcome);
-
-/* False for what goes without saying: a plain copy in which nothing was lost. */
-bool tell_is_worth(const struct tell *tell, const struct outcome *outcome);

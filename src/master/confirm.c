@@ -30,14 +30,12 @@ static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, 
 {
 	struct intake *intake = confirm->intake;
 	struct report_subject subject = { job->dir, NULL, 0 };
-	struct job_view view;
 	struct job_entry entry;
 
 	if (index >= (job->entries ? job->entries : 1))
 		return CONFIRM_NONSENSE;
 	if (job->entries > 0) {
-		if (job_parse(job->frame.data, job->frame.len, &view) < 0 || !job_view_entry(&view, index, &entry))
-			abort(); /* we wrote it, and the index was checked */
+		ledger_entry(job, index, &entry);
 		subject.leaf = entry.name;
 		subject.size = job->kind == JOB_LINK ? 0 : entry.size;
 		job->settled |= UINT64_C(1) << index;
@@ -76,23 +74,20 @@ static int settle_rest(struct confirm *confirm, struct job *job, const struct re
 		intake->tally->range_bytes -= job->ranges->counted;
 		return 0;
 	}
-	if (record->done.copied != job->entries - (uint32_t)__builtin_popcountll(job->settled))
+	if (record->done.copied + record->done.up_to_date != job->entries - (uint32_t)__builtin_popcountll(job->settled))
 		return -EBADMSG;
 	tally_copied(tally, record->done.copied, record->done.bytes);
+	tally_up_to_date(tally, record->done.up_to_date, record->done.up_to_date_bytes);
 	/* A file may have another size than the scan saw; the total follows. */
 	tally->found_bytes += record->done.bytes;
-	if (job_parse(job->frame.data, job->frame.len, &view) < 0)
-		abort();
+	view = job->view;
 	for (uint32_t i = 0; job_view_next(&view, &entry); i++) {
-		struct report_subject subject = { job->dir, entry.name, entry.size };
-
 		if (job->settled & UINT64_C(1) << i)
 			continue;
 		if (job->kind == JOB_LINK)
 			tally->sum.links++;
 		else
 			tally->found_bytes -= entry.size;
-		report_listing(intake->report, &subject);
 		if (links)
 			intake_settled(intake, job->dir, &entry, OUTCOME_COPIED);
 	}

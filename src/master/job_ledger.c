@@ -215,6 +215,9 @@ void ledger_sent(struct job_ledger *ledger, struct job *job, unsigned slot, uint
 	}
 	if (job->class != CLASS_SCAN)
 		ledger->queued_entries -= job->entries;
+	if (job_parse(job->frame.data, job->frame.len, &job->view) < 0)
+		abort(); /* we wrote it */
+	job->at = job->view;
 	job->state = JOB_SENT;
 	job->slot = (int)slot;
 	job->sent_ns = now_ns;
@@ -229,6 +232,16 @@ struct job *ledger_find(const struct job_ledger *ledger, unsigned slot, uint64_t
 	while (job && job->id != id)
 		job = job->next;
 	return job;
+}
+
+void ledger_entry(struct job *job, uint32_t index, struct job_entry *ret_entry)
+{
+	if (index < job->at.seen)
+		job->at = job->view;
+	do
+		if (!job_view_next(&job->at, ret_entry))
+			abort();
+	while (job->at.seen <= index);
 }
 
 static void give_back(struct job_ledger *ledger, struct job *job)

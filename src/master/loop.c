@@ -64,6 +64,7 @@ struct loop {
 	uv_poll_t doorbell;
 	uv_timer_t tick;
 	uv_poll_t keys, control;
+	bool control_asked;
 	uv_signal_t signal[HANDLED];
 	uv_poll_t *pid[POOL_MAX];
 	struct session *session;
@@ -86,10 +87,37 @@ static void on_doorbell(uv_poll_t *handle, int status, int events)
 	end_if_over(loop);
 }
 
+static void on_control(uv_poll_t *handle, int status, int events)
+{
+	struct loop *loop = handle->data;
+
+	(void)status;
+	(void)events;
+	session_on_control(loop->session);
+	end_if_over(loop);
+}
+
+/* At the first tick: a copy that is over before it needs no socket, and making
+ * one in a directory on a disk took longer than copying ten small files. What
+ * cannot be watched is gone without. */
+static void start_control(struct loop *loop)
+{
+	int fd = session_open_control(loop->session);
+
+	loop->control_asked = true;
+
+	if (fd < 0 || uv_poll_init(&loop->uv, &loop->control, fd) < 0)
+		return;
+	loop->control.data = loop;
+	uv_poll_start(&loop->control, UV_READABLE, on_control);
+}
+
 static void on_tick(uv_timer_t *handle)
 {
 	struct loop *loop = handle->data;
 
+	if (!loop->control_asked)
+		start_control(loop);
 	session_on_tick(loop->session);
 	end_if_over(loop);
 }
@@ -107,16 +135,6 @@ static void on_keys(uv_poll_t *handle, int status, int events)
 	session_on_key(loop->session);
 	if (session_input_fd(loop->session) >= 0)
 		uv_poll_start(handle, UV_READABLE, on_keys);
-	end_if_over(loop);
-}
-
-static void on_control(uv_poll_t *handle, int status, int events)
-{
-	struct loop *loop = handle->data;
-
-	(void)status;
-	(void)events;
-	session_on_control(loop->session);
 	end_if_over(loop);
 }
 
@@ -204,17 +222,6 @@ static int start_keys(struct loop *loop)
 	return uv_poll_start(&loop->keys, UV_READABLE, on_keys);
 }
 
-/* What cannot be watched is gone without. */
-static void start_control(struct loop *loop)
-{
-	int fd = session_control_fd(loop->session);
-
-	if (fd < 0 || uv_poll_init(&loop->uv, &loop->control, fd) < 0)
-		return;
-	loop->control.data = loop;
-	uv_poll_start(&loop->control, UV_READABLE, on_control);
-}
-
 static int start_sources(struct loop *loop)
 {
 	int err = uv_poll_init(&loop->uv, &loop->doorbell, completion_queue_fd(pool_queue(loop->pool)));
@@ -226,7 +233,6 @@ static int start_sources(struct loop *loop)
 	err = start_keys(loop);
 	if (err < 0)
 		return err;
-	start_control(loop);
 	uv_timer_init(&loop->uv, &loop->tick);
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 	for (size_t i = 0; i < HANDLED; i++) {

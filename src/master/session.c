@@ -64,6 +64,7 @@ struct session {
 	struct run_clock clock;
 	struct steering steering;
 	struct progress *progress;
+	struct control *control;   /* NULL: not opened yet, or refused */
 	session_new_worker_fn *new_worker;
 	void *new_worker_arg;
 	uint64_t deadline_ns;      /* STOPPING: then workers are killed */
@@ -129,6 +130,7 @@ void session_free(struct session *session)
 	ledger_free(session->intake.ledger);
 	link_table_free(session->intake.links);
 	progress_free(session->progress);
+	control_free(session->control);
 	report_done(&session->report);
 	tally_done(&session->tally);
 	free(session);
@@ -452,9 +454,11 @@ void session_on_key(struct session *session)
 	show(session);
 }
 
-int session_control_fd(const struct session *session)
+int session_open_control(struct session *session)
 {
-	return session->setup.control ? control_fd(session->setup.control) : -1;
+	if (!session->control && control_new(&session->control) < 0)
+		session->control = NULL; /* a copy that cannot be steered is still a copy */
+	return session->control ? control_fd(session->control) : -1;
 }
 
 void session_on_control(struct session *session)
@@ -463,7 +467,7 @@ void session_on_control(struct session *session)
 
 	sample(session);
 	layout_plain(progress_view(session->progress), status);
-	command_serve(session->setup.control, &session->steering, status);
+	command_serve(session->control, &session->steering, status);
 	step(session);
 }
 

@@ -35,6 +35,13 @@ void tally_copied(struct tally *tally, uint64_t count, uint64_t bytes)
 	tally->sum.bytes += bytes;
 }
 
+void tally_up_to_date(struct tally *tally, uint64_t count, uint64_t bytes)
+{
+	tally->sum.up_to_date += count;
+	tally->skipped_bytes += bytes;
+	tally->found_files -= count;
+}
+
 static void count_losses(struct tally *tally, uint32_t lost)
 {
 	for (int class = 0; class < LOSS_COUNT; class++)
@@ -61,9 +68,8 @@ void tally_outcome(struct tally *tally, const struct outcome *outcome, uint64_t 
 		tally_not_copied(tally, size);
 		break;
 	case OUTCOME_UP_TO_DATE:
-		tally->sum.up_to_date++;
-		tally->skipped_bytes += size;
-		tally_not_copied(tally, size);
+		tally_up_to_date(tally, 1, size);
+		tally->found_bytes -= size;
 		break;
 	case OUTCOME_FAILED:
 		if (outcome->err != ECANCELED) {

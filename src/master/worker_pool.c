@@ -57,6 +57,7 @@ int pool_start(struct worker_pool *pool, unsigned slot)
 		.master = pool->master,
 		.run_start = pool->setup.run_start,
 		.timing = pool->setup.timing,
+		.every_outcome = pool->setup.every_outcome,
 	};
 	int keep[] = {
 		job_pipe_reader_fd(place->pipe),

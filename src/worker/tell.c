@@ -112,6 +112,7 @@ void tell_job(struct tell *tell, uint64_t job)
 		tell->busy_since = clock_now_ns();
 		tell->cpu_before = cpu_now();
 	}
+	tell->done = (struct record){ 0 };
 	tell->gauge.job = job;
 	tell->gauge.job_files = tell->gauge.job_bytes = 0;
 }
@@ -146,23 +147,35 @@ void tell_result(struct tell *tell, const struct job_view *job, uint32_t index, 
 	tell_record(tell, &record, NULL);
 }
 
-void tell_done(struct tell *tell, const struct job_view *job, uint32_t copied, uint64_t bytes)
+void tell_done(struct tell *tell, const struct job_view *job)
 {
-	struct record record = { .kind = RECORD_DONE, .job = job->id, .done = { .bytes = bytes, .copied = copied } };
-
-	tell_record(tell, &record, NULL);
+	tell->done.kind = RECORD_DONE;
+	tell->done.job = job->id;
+	tell_record(tell, &tell->done, NULL);
 }
 
-bool tell_is_worth(const struct tell *tell, const struct outcome *outcome)
+/* What goes without saying: a plain copy in which nothing was lost, and what
+ * was there already. */
+void tell_outcome(struct tell *tell, const struct job_view *job, uint32_t index, uint64_t size,
+                  const struct outcome *outcome)
 {
-	return outcome->status != OUTCOME_COPIED || outcome->lost || outcome->method > DATA_PLAIN ||
-	       tell->every_outcome;
+	if (outcome->lost || outcome->method > DATA_PLAIN || tell->every_outcome || outcome->status == OUTCOME_FAILED ||
+	    outcome->status == OUTCOME_SKIPPED) {
+		tell_result(tell, job, index, outcome);
+	} else if (outcome->status == OUTCOME_UP_TO_DATE) {
+		tell->done.done.up_to_date++;
+		tell->done.done.up_to_date_bytes += size;
+	} else {
+		tell->done.done.copied++;
+		tell->done.done.bytes += outcome->bytes;
+	}
+	tell->gauge.job_files++;
 }
 
 void tell_all_failed(struct tell *tell, const struct job_view *job, const struct outcome *outcome)
 {
 	for (uint32_t i = 0; i < job->count; i++)
 		tell_result(tell, job, i, outcome);
-	tell_done(tell, job, 0, 0);
+	tell_done(tell, job);
 }
 

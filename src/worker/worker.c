@@ -88,8 +88,6 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 	const struct place *place = open_dirs_get(worker->dirs, job, &outcome);
 	struct job_view view = *job;
 	struct job_entry named;
-	uint32_t copied = 0;
-	uint64_t bytes = 0;
 
 	if (!place) {
 		tell_all_failed(&worker->tell, job, &outcome);
@@ -108,15 +106,9 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 		else
 			one(worker, place, job, &entry, &outcome);
 		worker->full = worker->full || is_full(&outcome);
-		if (tell_is_worth(&worker->tell, &outcome)) {
-			tell_result(&worker->tell, job, i, &outcome);
-		} else {
-			copied++;
-			bytes += outcome.bytes;
-		}
-		worker->tell.gauge.job_files++;
+		tell_outcome(&worker->tell, job, i, named.size, &outcome);
 	}
-	tell_done(&worker->tell, job, copied, bytes);
+	tell_done(&worker->tell, job);
 }
 
 /* -s: the source's path as the user would write it. */
@@ -311,7 +303,7 @@ static void finish(struct worker *worker, const struct job_view *job)
 	open_dirs_drop(worker->dirs, job);
 	if (outcome.status != OUTCOME_COPIED || outcome.lost)
 		tell_result(&worker->tell, job, 0, &outcome);
-	tell_done(&worker->tell, job, 0, 0);
+	tell_done(&worker->tell, job);
 }
 
 static void flush_destination(struct worker *worker, const struct job_view *job)
@@ -325,7 +317,7 @@ static void flush_destination(struct worker *worker, const struct job_view *job)
 
 		tell_result(&worker->tell, job, 0, &outcome);
 	}
-	tell_done(&worker->tell, job, 0, 0);
+	tell_done(&worker->tell, job);
 }
 
 /* Waking the master costs a context switch, as much as copying a small file.
@@ -419,7 +411,7 @@ static int set_up(struct worker *worker)
 	};
 	worker->tell = (struct tell){
 		.queue = setup->queue, .board = setup->board, .slot = setup->slot, .timing = setup->timing,
-		.every_outcome = setup->policy->explain, .activity_since = clock_now_ns(),
+		.every_outcome = setup->policy->explain || setup->every_outcome, .activity_since = clock_now_ns(),
 	};
 	int err = data_new(setup->policy, on_bytes, worker, &worker->copier.data);
 

@@ -50,7 +50,7 @@ static int set_up(void **state)
 	};
 	f.tree = (struct tree){ open(f.dir, O_PATH | O_DIRECTORY | O_CLOEXEC), f.dir, &f.root, 1 };
 	temp_name_begin_run();
-	struct pool_setup setup = { &f.policy, &f.tree, 3, 3, { time(NULL), 0 }, false };
+	struct pool_setup setup = { &f.policy, &f.tree, 3, 3, { time(NULL), 0 }, false, false };
 
 	assert_int_equal(pool_new(&setup, &f.pool), 0);
 	*state = &f;
