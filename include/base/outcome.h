@@ -54,6 +54,8 @@ enum stage {
 	STAGE_WORKER_DIED,       /* twice, on this entry */
 	STAGE_DANGLING,          /* would write through a dangling symlink */
 	STAGE_INTERRUPTED,       /* the master said stop before or while it was done */
+	STAGE_SYMLINK,           /* -s */
+	STAGE_RELATIVE_LINK,     /* -s with a relative SOURCE, and not into the current directory */
 	STAGE_COUNT,
 };
 

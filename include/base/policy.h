@@ -53,6 +53,7 @@ struct copy_policy {
 	enum sync_mode sync;
 	const char *backup_suffix;  /* never NULL, "~" by default */
 	mode_t umask;               /* the caller's, for what is not preserved */
+	bool usual_mode;            /* --no-preserve=mode: 0666 or 0777 in place of the source's, less the umask */
 	bool offload;               /* copy_file_range allowed */
 	bool hard_link;             /* -l: link instead of copying */
 	bool symbolic_link;         /* -s */

@@ -29,7 +29,7 @@ struct node {
 	int from_fd;          /* HARD_LINK: an existing name */
 	const char *from_name;
 	bool from_follow;
-	bool of_source;       /* HARD_LINK: of the source itself (-l), not of an earlier copy */
+	bool of_source;       /* a link to the source itself (-l, -s), not to or like an earlier copy */
 	bool metadata;        /* the source's owner, mode and times go on it */
 };
 

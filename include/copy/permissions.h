@@ -5,7 +5,7 @@
  * that setuid, setgid and sticky never meet an owner or group they do not belong to.
  *
  * Runs in: the worker.  Blocks: as the file system does.  Allocates: no.
- * Owns: nothing.  Used by metadata.c alone.
+ * Owns: nothing.  Used by metadata.c, and where new things are made.
  */
 #pragma once
 

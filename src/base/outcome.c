@@ -78,6 +78,9 @@ static struct stage_words words_of(enum stage stage)
 	case STAGE_WORKER_DIED: return SAYS("worker-died", "{source} was not copied: two workers died on it");
 	case STAGE_DANGLING: return SAYS("dangling", "not writing through dangling symlink {dest}");
 	case STAGE_INTERRUPTED: return SAYS("interrupted", "{source} was not copied: interrupted");
+	case STAGE_SYMLINK: return WHY("symlink", "cannot create symbolic link {dest} to {source}");
+	case STAGE_RELATIVE_LINK:
+		return SAYS("relative-link", "{dest}: can make relative symbolic links only in current directory");
 	case STAGE_COUNT: break;
 	}
 	return WHY("unknown", "{source} was not copied");

@@ -84,6 +84,9 @@ static void set_preserve(struct option_walk *walk, const char *option, const cha
 			abort();
 		if (!option_read_word(walk, option_preserve_words, option, word, &bits))
 			return;
+		/* cp: what is made like any new thing is what 'mode' names. 'all' names nothing. */
+		if (bits & PRESERVE_MODE)
+			policy->usual_mode = !keep && bits != PRESERVE_ALL;
 		if (keep) {
 			policy->preserve |= (unsigned)bits;
 			if (bits != PRESERVE_ALL)

@@ -24,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "copy/existing.h"
+#include "copy/permissions.h"
 #include "copy/temp_name.h"
 
 #ifndef SYS_fchmodat2
@@ -184,7 +185,8 @@ int directory_make(struct copier *copier, int parent_fd, const char *name, const
 			 * source's mode shows only in one made with it. */
 			close_fd(fd);
 			unlinkat(parent_fd, name, AT_REMOVEDIR);
-			fd = make_new(copier, parent_fd, name, (src->st_mode & 0777) | 0700, ret);
+			fd = make_new(copier, parent_fd, name,
+			              permissions_new_mode(copier->policy, src->st_mode) | 0700, ret);
 		}
 	}
 	*ret_made = fd >= 0;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "copy/permissions.h"
 #include "copy/replace.h"
 #include "copy/temp_name.h"
 
@@ -43,7 +44,9 @@ static int make(const struct node *node, int dir_fd, const char *name)
 
 static enum stage make_stage(const struct node *node)
 {
-	return node->kind == NODE_HARD_LINK ? STAGE_LINK : STAGE_CREATE;
+	if (node->kind == NODE_HARD_LINK)
+		return STAGE_LINK;
+	return node->of_source ? STAGE_SYMLINK : STAGE_CREATE;
 }
 
 /* A link was made of whatever had the name at that moment: of the source itself
@@ -175,7 +178,7 @@ static void publish_copy(const struct copier *copier, const struct place *place,
 
 	/* As in cp: this has no contents to keep, and takes nobody else's. */
 	if (policy->attributes_only && existing->present && policy->backup == BACKUP_NONE &&
-	    !policy->remove_destination) {
+	    !policy->remove_destination && !(policy->force && node->kind == NODE_SYMLINK)) {
 		entry_fail(ret, STAGE_CREATE, EEXIST);
 		return;
 	}
@@ -224,7 +227,7 @@ static mode_t special_mode(const struct copier *copier, const struct place *plac
 
 	if (policy->preserve & PRESERVE_MODE)
 		return (src->st_mode & S_IFMT) | 0600;
-	return (src->st_mode & S_IFMT) | (src->st_mode & 0777 & ~masked);
+	return (src->st_mode & S_IFMT) | (permissions_new_mode(policy, src->st_mode) & ~masked);
 }
 
 void node_copy_special(struct copier *copier, const struct place *place, const struct entry *entry,
@@ -253,7 +256,7 @@ static bool may_replace(const struct copier *copier, const struct stat *src, con
 	       policy->backup != BACKUP_NONE ||
 	       ((policy->preserve & PRESERVE_LINKS) && existing->st.st_nlink > 1) ||
 	       (policy->dereference == DEREFERENCE_NEVER && !S_ISREG(src->st_mode)) ||
-	       entry_fail(ret, STAGE_LINK, EEXIST);
+	       entry_fail(ret, policy->hard_link ? STAGE_LINK : STAGE_SYMLINK, EEXIST);
 }
 
 void node_link_source(struct copier *copier, const struct place *place, const struct entry *entry,
@@ -285,12 +288,12 @@ static bool is_current_directory(int dir_fd)
 void node_point_at_source(struct copier *copier, const struct place *place, const struct entry *entry,
                           struct outcome *ret)
 {
-	const struct node node = { .kind = NODE_SYMLINK, .text = entry->link_text };
+	const struct node node = { .kind = NODE_SYMLINK, .text = entry->link_text, .of_source = true };
 	struct existing existing = { 0 };
 	struct stat src;
 
 	if (!entry->link_text || (*entry->link_text != '/' && !is_current_directory(place->dst_fd)))
-		entry_fail(ret, STAGE_LINK, EINVAL);
+		entry_fail(ret, STAGE_RELATIVE_LINK, EINVAL);
 	else if (node_begin(copier, place, entry, &src, &existing, ret) && may_replace(copier, &src, &existing, ret))
 		node_publish(copier, place, entry, &src, &existing, &node, ret);
 }

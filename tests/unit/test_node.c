@@ -81,7 +81,12 @@ static void special_files_are_copied_as_they_are(void **state)
 	assert_text("d/x", "old");
 	f->policy.attributes_only = false;
 	/* Where the mode is not preserved, the umask has its say. */
+	assert_int_equal(chmod("s/x", 0675), 0);
 	f->policy.preserve &= ~(unsigned)PRESERVE_MODE;
+	assert_status(copy_name(f, "x"), OUTCOME_COPIED);
+	assert_int_equal(look("d/x").st_mode, S_IFIFO | 0655);
+	f->policy.usual_mode = true;
+	f->policy.remove_destination = true;
 	assert_status(copy_name(f, "x"), OUTCOME_COPIED);
 	assert_int_equal(look("d/x").st_mode, S_IFIFO | 0644);
 	assert_int_equal(count_entries("d"), 1);
@@ -372,13 +377,13 @@ static void symbolic_links_lead_to_the_source(void **state)
 	entry = entry_of("f");
 	entry.link_text = "s/f";
 	/* As in cp: a relative text is right only in the current directory. */
-	assert_failed(copy(f, &entry), STAGE_LINK);
+	assert_failed(copy(f, &entry), STAGE_RELATIVE_LINK);
 	assert_int_equal(count_entries("d"), 0);
 	snprintf(text, sizeof text, "%s/s/f", f->root);
 	entry.link_text = text;
 	assert_status(copy(f, &entry), OUTCOME_COPIED);
 	assert_link("d/f", text);
-	assert_failed(copy(f, &entry), STAGE_LINK);
+	assert_failed(copy(f, &entry), STAGE_SYMLINK);
 	f->policy.force = true;
 	assert_status(copy(f, &entry), OUTCOME_COPIED);
 	f->policy.force = false;

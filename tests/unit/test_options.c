@@ -211,8 +211,14 @@ static void preserve_acts_in_order(void **state)
 	assert_int_equal(opts.policy.preserve, PRESERVE_LINKS);
 	runs("--no-preserve=all", "--archive", "x", "y");
 	assert_int_equal(opts.policy.preserve, PRESERVE_ALL);
+	assert_false(opts.policy.usual_mode);
 	runs("--no-preserve=mode,xattr", "x", "y");
 	assert_int_equal(opts.policy.preserve, PRESERVE_ALL & ~(PRESERVE_MODE | PRESERVE_XATTR));
+	assert_true(opts.policy.usual_mode);
+	runs("--no-preserve=mode", "--no-preserve=all", "x", "y");
+	assert_false(opts.policy.usual_mode);
+	runs("--no-preserve=all", "--no-preserve=mode", "--preserve=xattr", "x", "y");
+	assert_true(opts.policy.usual_mode);
 	runs("--no-preserve=all", "--preserve=ti,own", "x", "y");
 	assert_int_equal(opts.policy.preserve, PRESERVE_TIMESTAMPS | PRESERVE_OWNERSHIP);
 	runs("--no-preserve=a", "--preserve=a", "x", "y");
