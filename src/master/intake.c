@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #define BATCH_BYTES (4u << 20)
+#define SLICE_FIRST 256    /* the others have nothing to do until it is in */
 #define SLICE_ENTRIES 2048
 
 /* One block, so that the ledger can free it with the job. */
@@ -95,7 +96,10 @@ struct job *intake_job(struct intake *intake, enum job_class class, enum job_kin
 
 static void queue_scan(struct intake *intake, struct dir_node *dir, uint64_t cursor, uint32_t flags)
 {
-	struct job_view view = { .target = "", .flags = flags, .offset = cursor, .length = SLICE_ENTRIES };
+	struct job_view view = {
+		.target = "", .flags = flags, .offset = cursor,
+		.length = flags & JOB_FIRST_SLICE ? SLICE_FIRST : SLICE_ENTRIES,
+	};
 
 	ledger_queue(intake->ledger, intake_job(intake, CLASS_SCAN, JOB_SCAN, dir, &view));
 	dir->pending--; /* the node was born with its listing pending */
