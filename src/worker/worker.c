@@ -98,8 +98,8 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 	for (uint32_t i = 0; job_view_next(&view, &named); i++) {
 		struct entry entry = describe(worker, job, &named);
 
-		tell_in_hand(&worker->tell, i);
 		tell_activity(&worker->tell, ACTIVITY_METADATA);
+		tell_in_hand(&worker->tell, i); /* published with it: an open may hang */
 		outcome = (struct outcome){ 0 };
 		if (job->kind != JOB_DISCARD && (worker->full || tell_and_obey(&worker->tell, 0) < 0))
 			outcome = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_INTERRUPTED, .err = ECANCELED };
