@@ -55,6 +55,10 @@ int pool_join(struct worker_pool *pool, uint64_t deadline_ns);
 /* Kills every worker now. */
 void pool_terminate(struct worker_pool *pool);
 
+/* Closes, waits @patience_ns at most, kills who is left and waits for those:
+ * shortly, as one in uninterruptible sleep would not end. */
+void pool_end(struct worker_pool *pool, uint64_t patience_ns);
+
 /* Starts a worker in an empty slot, or a new one after pool_bury(). Returns 0 or -errno. */
 int pool_start(struct worker_pool *pool, unsigned slot);
 

@@ -488,9 +488,7 @@ int session_end(struct session *session, int *ret_signal)
 		renderer_draw(session->setup.renderer, progress_view(session->progress));
 		renderer_finish(session->setup.renderer, sum);
 	}
-	pool_close(pool);
-	if (pool_join(pool, clock_now_ns() + (session->state == OVER && session->deadline_ns ? 0 : JOIN_PATIENCE)) < 0)
-		pool_terminate(pool);
+	pool_end(pool, session->deadline_ns ? 0 : JOIN_PATIENCE);
 	report_end(&session->report, sum->interrupted || session->broken);
 	if (session->setup.options->stats)
 		stats_say(&session->stats, pool);

@@ -10,12 +10,15 @@
 #include "master/worker_pool.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "worker/worker.h"
 
 #include <stdio.h>
 
 /* Room for a full slice of scan entries with long names, and a good deal of lead. */
 #define LANE_BYTES (256u << 10)
+
+#define KILLED_PATIENCE (500 * NS_PER_MS)
 
 struct slot {
 	struct worker_process process;
@@ -156,6 +159,22 @@ void pool_terminate(struct worker_pool *pool)
 	for (unsigned i = 0; i < pool->setup.slots; i++)
 		if (pool->slot[i].pipe)
 			worker_terminate(&pool->slot[i].process);
+}
+
+/* The killed are reaped by us: where process 1 reaps nobody (containers), they
+ * would stay for ever. */
+void pool_end(struct worker_pool *pool, uint64_t patience_ns)
+{
+	uint64_t deadline;
+
+	pool_close(pool);
+	if (pool_join(pool, clock_now_ns() + patience_ns) == 0)
+		return;
+	pool_terminate(pool);
+	deadline = clock_now_ns() + KILLED_PATIENCE;
+	for (unsigned i = 0; i < pool->setup.slots; i++)
+		if (pool->slot[i].pipe)
+			worker_join(&pool->slot[i].process, deadline);
 }
 
 void pool_bury(struct worker_pool *pool, unsigned slot)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -175,6 +176,20 @@ static void submit_to_the_dead_is_epipe(void **state)
 	assert_int_equal(pool_submit(f->pool, 0, frame, sizeof(frame)), -EPIPE);
 }
 
+static void at_the_end_who_does_not_answer_is_killed_and_reaped(void **state)
+{
+	struct fixture *f = *state;
+	siginfo_t info = { 0 };
+
+	assert_int_equal(kill(worker_pid(pool_worker(f->pool, 1)), SIGSTOP), 0);
+	assert_int_equal(waitid(P_PID, (id_t)worker_pid(pool_worker(f->pool, 1)), &info, WSTOPPED), 0);
+	pool_end(f->pool, 0);
+	assert_true(pool_worker(f->pool, 1)->reaped);
+	assert_int_equal(pool_worker(f->pool, 1)->status, SIGKILL);
+	assert_true(pool_worker(f->pool, 0)->reaped);
+	assert_true(pool_worker(f->pool, 2)->reaped);
+}
+
 #define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -184,6 +199,7 @@ int main(void)
 		POOL_TEST(closed_workers_end_what_they_hold_and_exit),
 		POOL_TEST(a_dead_workers_slot_is_filled_again),
 		POOL_TEST(submit_to_the_dead_is_epipe),
+		POOL_TEST(at_the_end_who_does_not_answer_is_killed_and_reaped),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
