@@ -128,9 +128,15 @@ static int screen_start(struct renderer *renderer, const struct renderer_start *
 	noecho();
 	nodelay(stdscr, TRUE);
 	keypad(stdscr, TRUE);
+	set_escdelay(25); /* getch() waits that long after an escape, whatever nodelay() says */
 	state->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	renderer->state = state;
 	return 0;
+}
+
+static bool in_foreground(const struct screen_state *state)
+{
+	return tcgetpgrp(fileno(state->out)) == getpgrp();
 }
 
 /* Takes up a new size of the window, whoever noticed it first. */
@@ -154,13 +160,23 @@ static void compose_prompt(struct screen_state *state)
 	state->extra.prompt = state->asking == ASKING_NOTHING ? NULL : state->prompt;
 }
 
+static void take_screen_back(struct screen_state *state)
+{
+	state->suspended = false;
+	follow_size(state);
+	clearok(stdscr, TRUE);
+	refresh();
+}
+
 static void screen_draw(struct renderer *renderer, const struct progress_view *view)
 {
 	struct screen_state *state = renderer->state;
 	struct layout_size size = {.utf8 = state->utf8};
 
-	if (state->suspended || tcgetpgrp(fileno(state->out)) != getpgrp())
+	if (!in_foreground(state))
 		return;
+	if (state->suspended)
+		take_screen_back(state);
 	follow_size(state);
 	size.columns = (unsigned)COLS;
 	size.rows = (unsigned)LINES;
@@ -223,14 +239,14 @@ static void screen_suspend(struct renderer *renderer)
 	hand_over_messages(state);
 }
 
+/* Not after "bg": to touch the terminal then would stop us again. The first
+ * draw in the foreground does it. */
 static void screen_resume(struct renderer *renderer)
 {
 	struct screen_state *state = renderer->state;
 
-	state->suspended = false;
-	follow_size(state);
-	clearok(stdscr, TRUE);
-	refresh();
+	if (in_foreground(state))
+		take_screen_back(state);
 }
 
 static void screen_resize(struct renderer *renderer)
