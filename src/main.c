@@ -20,6 +20,7 @@
  *     job_pipe, job   frames down                     lane, completion_queue, record  facts up
  *     gauge           live numbers, and the master's word to all
  *   worker/worker     the child's loop                open_dirs  what it has open   tell  what it reports
+ *     confine         Landlock, before the first job
  *   copy/             resolve, scan, directory, entry, replace, data, holes,
  *                     metadata, xattr, temp_name      tree       the operand table
  *   ui/               progress, eta (model)  layout (rows)  renderer_* (faces)  summary
@@ -38,6 +39,7 @@
 #include "master/tally.h"
 #include "master/worker_pool.h"
 #include "ui/renderer.h"
+#include "worker/confine.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -176,6 +178,28 @@ static struct timespec run_start(const struct operands *operands)
 	return tick;
 }
 
+/* --confine is kept or refused, never weakened in silence. */
+static bool can_confine(const struct options *options, const struct operands *operands)
+{
+	const struct tree *tree = &operands->tree;
+	size_t root = 0;
+
+	switch (confine_check(&options->policy, tree, &root)) {
+	case CONFINE_POSSIBLE:
+		return true;
+	case CONFINE_NO_LANDLOCK:
+		message_say("cannot confine the workers: this kernel does not offer Landlock as of Linux 6.2");
+		return false;
+	case CONFINE_SOURCE_WRITABLE:
+		break;
+	}
+	CLEANUP_FREE char *source = display_quote(tree->roots[root].source);
+	CLEANUP_FREE char *base = display_quote(tree->dest_base);
+
+	message_say("cannot confine the workers: %s is in %s, which they have to write to", source, base);
+	return false;
+}
+
 static int copy(const struct options *options, const struct operands *operands, const char *resume_command,
                 int *ret_signal)
 {
@@ -188,6 +212,8 @@ static int copy(const struct options *options, const struct operands *operands, 
 		.every_outcome = options->verbose, .run_start = run_start(operands), .timing = options->stats || options->progress == PROGRESS_SCREEN,
 	};
 
+	if (options->policy.confine && !can_confine(options, operands))
+		return EXIT_CANNOT_START;
 	choose_jobs(options, &session.jobs, &session.most_jobs);
 	pool.workers = session.jobs;
 	pool.slots = most(session.most_jobs, affordable_jobs(SPARE_SLOTS));

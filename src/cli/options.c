@@ -219,6 +219,8 @@ static void settle(struct option_walk *walk)
 
 	if (policy->hard_link && policy->symbolic_link)
 		option_refuse(walk, "cannot make both hard and symbolic links", NULL);
+	else if (policy->hard_link && policy->confine)
+		option_refuse(walk, "cannot combine --confine and --link (-l): the source could be written through its link", NULL);
 	else if (walk->make_backups &&
 		 (policy->update == UPDATE_NONE || policy->update == UPDATE_NONE_FAIL))
 		option_refuse(walk, "--backup is mutually exclusive with -n or --update=none-fail", NULL);

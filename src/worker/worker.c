@@ -20,6 +20,7 @@
 #include "copy/scan.h"
 #include "copy/temp_name.h"
 #include "ipc/job.h"
+#include "worker/confine.h"
 #include "worker/open_dirs.h"
 #include "worker/tell.h"
 
@@ -421,6 +422,8 @@ static int set_up(struct worker *worker)
 		err = scanner_new(&worker->scanner);
 	if (err == 0)
 		err = open_dirs_new(setup->policy, setup->tree, worker->copier.metadata, &worker->dirs);
+	if (err == 0 && setup->policy->confine)
+		err = confine_enter(setup->policy, setup->tree);
 	return err;
 }
 

@@ -396,6 +396,8 @@ static void the_environment_chooses_the_backup(void **state)
 static void combinations_cp_refuses_are_refused(void **state)
 {
 	(void)state;
+	refuses("cannot combine --confine and --link (-l): the source could be written through its link", "-l",
+		"--confine", "x", "y");
 	refuses("cannot make both hard and symbolic links", "-l", "-s", "x", "y");
 	refuses("--backup is mutually exclusive with -n or --update=none-fail", "-b", "-n", "x", "y");
 	refuses("--backup is mutually exclusive with -n or --update=none-fail", "--update=none-fail", "-S", ".o",
