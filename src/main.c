@@ -27,6 +27,7 @@
  *   base/             cleanup, clock, io, message, display, human, policy, outcome
  */
 #include "base/cleanup.h"
+#include "base/display.h"
 #include "base/message.h"
 #include "cli/options.h"
 #include "copy/temp_name.h"
