@@ -30,5 +30,9 @@ void big_file_note(struct job *range, const struct outcome *outcome);
  * the COMMIT, or reports the failure and queues the DISCARD. */
 void big_file_range_over(struct intake *intake, struct job *range);
 
+/* Queues a copy of the whole file by one worker where @outcome of @job, a range
+ * or the commit, is that the source had changed. False: report it. */
+bool big_file_begins_again(struct intake *intake, struct job *job, const struct outcome *outcome);
+
 /* The file is in: its outcome, for the report. */
 struct outcome big_file_outcome(const struct job *commit, const struct outcome *committed);

@@ -1,6 +1,7 @@
 /*
  *   RANGE 0..k (any workers, side by side) ──> COMMIT (metadata, rename)
- *        └── one failed ──────────────────────> DISCARD, one report
+ *        └── one failed ──────────────────────> DISCARD, one report; where the source
+ *                                               had changed, COPY instead of that
  *
  * Ranges are contiguous and few: random chunks make lock servers thrash
  * (mpifileutils #295), and many small ones pay the opens again and again.
@@ -70,6 +71,23 @@ void big_file_note(struct job *range, const struct outcome *outcome)
 	all->method = outcome->method;
 }
 
+/* In ranges nobody can look at it once more and go on: the second attempt is one
+ * worker's, from the start. */
+bool big_file_begins_again(struct intake *intake, struct job *job, const struct outcome *outcome)
+{
+	struct job_entry entry;
+
+	if (outcome->status != OUTCOME_FAILED || outcome->stage != STAGE_SOURCE_CHANGED || intake->stopping)
+		return false;
+	ledger_entry(job, 0, &entry);
+
+	struct job *whole = intake_job(intake, CLASS_BIG, JOB_COPY, job->dir, NULL);
+
+	ledger_add(whole, &entry);
+	ledger_queue(intake->ledger, whole);
+	return true;
+}
+
 static void give_up(struct intake *intake, struct job *range)
 {
 	struct job_view view;
@@ -99,7 +117,8 @@ void big_file_range_over(struct intake *intake, struct job *range)
 		return;
 	if (!good) {
 		intake->tally->range_bytes -= set->counted;
-		give_up(intake, range);
+		if (!big_file_begins_again(intake, range, &set->outcome))
+			give_up(intake, range);
 	}
 	struct job *last = ledger_subset(intake->ledger, range, good ? JOB_COMMIT : JOB_DISCARD, 1);
 

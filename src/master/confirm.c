@@ -49,6 +49,8 @@ static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, 
 		flush_failed(confirm, outcome);
 		return CONFIRM_OK;
 	}
+	if (job->kind == JOB_COMMIT && big_file_begins_again(intake, job, outcome))
+		return CONFIRM_OK;
 	struct outcome whole = job->kind == JOB_COMMIT ? big_file_outcome(job, outcome) : *outcome;
 
 	report_outcome(intake->report, &subject, &whole);
