@@ -21,8 +21,10 @@
 int directory_make(struct copier *copier, int parent_fd, const char *name, const struct stat *src, bool *ret_made,
                    struct outcome *ret);
 
-/* Removes the temporary files that dead runs left in existing directory @dst_fd. */
-void directory_sweep(int dst_fd);
+/* Removes the temporary files that dead runs left in existing directory @dst_fd;
+ * under --resume not those that the copy of their source may yet go on with. */
+void directory_sweep(const struct copier *copier, int dst_fd);
 
-/* Sets @dst_fd's own metadata from @src_fd's. @made: by this run. */
+/* Sets @dst_fd's own metadata from @src_fd's. @made: by this run. What a sweep
+ * under --resume left, and no copy went on with, is removed first. */
 void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, struct outcome *ret);

@@ -30,6 +30,9 @@ enum xattr_kind {
 };
 #define XATTR_BIT(kind) (1u << (kind))
 
+/* On a temporary file of ours, see partial.h: bound to that inode, and never copied. */
+#define XATTR_PARTIAL "user.pcopy.source"
+
 struct xattrs;
 
 int xattrs_new(struct xattrs **ret_xattrs);

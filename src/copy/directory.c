@@ -24,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "copy/existing.h"
+#include "copy/partial.h"
 #include "copy/permissions.h"
 #include "copy/temp_name.h"
 
@@ -193,7 +194,8 @@ int directory_make(struct copier *copier, int parent_fd, const char *name, const
 	return fd == -EEXIST ? fail(ret, STAGE_MAKE_DIRECTORY, EEXIST) : fd;
 }
 
-void directory_sweep(int dst_fd)
+/* All that is stale, but what @spare has a use for. */
+static void sweep(int dst_fd, const struct copier *spare)
 {
 	int fd = openat(dst_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -205,9 +207,14 @@ void directory_sweep(int dst_fd)
 	}
 	/* Removing what readdir has already passed is safe; a directory of that name is none of ours. */
 	while ((d = readdir(dir)) != NULL)
-		if (temp_name_is_stale(d->d_name))
+		if (temp_name_is_stale(d->d_name) && !(spare && partial_is_wanted(spare, dst_fd, d->d_name)))
 			unlinkat(dst_fd, d->d_name, 0);
 	closedir(dir);
+}
+
+void directory_sweep(const struct copier *copier, int dst_fd)
+{
+	sweep(dst_fd, copier);
 }
 
 void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, struct outcome *ret)
@@ -218,6 +225,8 @@ void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, 
 	struct stat src, dst;
 	int err;
 
+	if (copier->policy->update == UPDATE_DIFFERENT)
+		sweep(dst_fd, NULL);
 	if (fstat(src_fd, &src) < 0) {
 		entry_fail(ret, STAGE_STAT_SOURCE, errno);
 		return;

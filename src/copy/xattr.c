@@ -62,7 +62,8 @@ struct acl_entry {
 enum acl_tag { ACL_USER = 0x02, ACL_GROUP_OBJ = 0x04, ACL_GROUP = 0x08, ACL_MASK = 0x10 };
 
 /* Never copied: bound to the inode, or to a system that is gone. */
-static const char *const skipped[] = { "security.evm", "trusted.SGI_", "xfsroot.", "afs.", "user.Beagle." };
+static const char *const skipped[] = { "security.evm", "trusted.SGI_", "xfsroot.", "afs.", "user.Beagle.",
+				       XATTR_PARTIAL };
 
 static bool starts_with(const char *name, const char *prefix)
 {

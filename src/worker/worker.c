@@ -40,6 +40,8 @@ struct worker {
 	struct open_dirs *dirs;
 	struct tell tell;
 	bool full; /* the disk: the rest of what is queued here has no chance */
+	dev_t swept_dev; /* the directory last swept for an operand that is no directory */
+	ino_t swept_ino;
 };
 
 static void on_activity(int activity, void *arg)
@@ -83,6 +85,19 @@ static bool is_full(const struct outcome *outcome)
 	return outcome->status == OUTCOME_FAILED && (outcome->err == ENOSPC || outcome->err == EDQUOT);
 }
 
+/* Nobody lists a directory for an operand that is a file: the first one sweeps it. */
+static bool is_unswept(struct worker *worker, const struct job_view *job, const struct place *place)
+{
+	struct stat st;
+
+	if (!worker->setup->tree->roots[job->root].leaf || fstat(place->dst_fd, &st) < 0 ||
+	    (st.st_dev == worker->swept_dev && st.st_ino == worker->swept_ino))
+		return false;
+	worker->swept_dev = st.st_dev;
+	worker->swept_ino = st.st_ino;
+	return true;
+}
+
 static void each_entry(struct worker *worker, const struct job_view *job, entry_fn *one)
 {
 	struct outcome outcome = { 0 };
@@ -94,8 +109,8 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 		tell_all_failed(&worker->tell, job, &outcome);
 		return;
 	}
-	if (job->flags & JOB_REDO)
-		directory_sweep(place->dst_fd); /* what the dead worker left half made */
+	if ((job->flags & JOB_REDO) || is_unswept(worker, job, place))
+		directory_sweep(&worker->copier, place->dst_fd); /* what the dead left half made */
 	for (uint32_t i = 0; job_view_next(&view, &named); i++) {
 		struct entry entry = describe(worker, job, &named);
 
@@ -273,7 +288,7 @@ static void scan(struct worker *worker, const struct job_view *job)
 
 		if (dst_fd >= 0) {
 			if (!made)
-				directory_sweep(dst_fd);
+				directory_sweep(&worker->copier, dst_fd);
 			if (!*job->dir && fstat(dst_fd, &st) == 0) {
 				record.scanned.dest_dev = st.st_dev;
 				record.scanned.dest_ino = st.st_ino;

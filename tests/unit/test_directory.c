@@ -378,7 +378,7 @@ static void a_sweep_removes_what_the_dead_left_and_nothing_else(void **state)
 	put_in_d("file");
 	put_in_d(".pcopy-notes");
 	put_in_d(".pcopy-ffffffff-1-1-1-1"); /* another host's */
-	directory_sweep(f->place.dst_fd);
+	directory_sweep(&f->copier, f->place.dst_fd);
 	assert_int_equal(count_entries("d"), 5);
 	for (int i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "d/%s", dead[i]);
@@ -387,7 +387,7 @@ static void a_sweep_removes_what_the_dead_left_and_nothing_else(void **state)
 	/* A directory of that name is not ours; and a sweep leaves the descriptor as it was. */
 	snprintf(path, sizeof path, "d/%s", dead[0]);
 	assert_int_equal(mkdir(path, 0755), 0);
-	directory_sweep(f->place.dst_fd);
+	directory_sweep(&f->copier, f->place.dst_fd);
 	assert_int_equal(count_entries("d"), 6);
 	assert_int_equal(lseek(f->place.dst_fd, 0, SEEK_CUR), 0);
 }
