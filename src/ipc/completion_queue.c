@@ -41,11 +41,15 @@
 #include "ipc/lane.h"
 
 #define CACHE_LINE 64
+#define MOST_PRODUCERS 256
 #define RING_AGAIN_NS NS_PER_S
 
 struct bell {
 	_Atomic uint32_t armed;
 	uint8_t rest_of_line[CACHE_LINE - sizeof(uint32_t)];
+	/* A lane is formatted by its producer's first record: touching all of them
+	 * here would be a page of memory for each worker that is never started. */
+	_Atomic uint8_t open[MOST_PRODUCERS];
 };
 
 struct completion_queue {
@@ -83,7 +87,7 @@ int completion_queue_new(unsigned producers, size_t lane_bytes, struct completio
 	struct completion_queue *queue;
 	int err;
 
-	assert(producers > 0);
+	assert(producers > 0 && producers <= MOST_PRODUCERS);
 	queue = calloc(1, sizeof(*queue) + producers * sizeof(struct lane *));
 	if (!queue)
 		return -ENOMEM;
@@ -103,7 +107,7 @@ int completion_queue_new(unsigned producers, size_t lane_bytes, struct completio
 	for (unsigned i = 0; i < producers; i++) {
 		uint8_t *memory = (uint8_t *)queue->memory + sizeof(struct bell) + i * stride;
 
-		queue->lanes[i] = lane_init(memory, lane_bytes);
+		queue->lanes[i] = (struct lane *)memory;
 	}
 	*ret_queue = queue;
 	return 0;
@@ -121,9 +125,18 @@ void completion_queue_free(struct completion_queue *queue)
 	free(queue);
 }
 
+static bool is_open(const struct completion_queue *queue, unsigned lane)
+{
+	return atomic_load(&queue->bell->open[lane]); /* in one order with armed, as the lane's own words are */
+}
+
 int completion_queue_try_put(struct completion_queue *queue, unsigned lane, const void *record, size_t len)
 {
 	assert(lane < queue->producers);
+	if (!is_open(queue, lane)) {
+		queue->lanes[lane] = lane_init(queue->lanes[lane], queue->lane_bytes);
+		atomic_store(&queue->bell->open[lane], 1);
+	}
 	/* A length of 0 is how the consumer reports a lane full of nonsense. */
 	return len == 0 ? -EMSGSIZE : lane_push(queue->lanes[lane], record, len);
 }
@@ -163,10 +176,12 @@ static size_t drain(struct completion_queue *queue, unsigned lane, completion_ta
                     bool *ret_stop)
 {
 	struct lane *from = queue->lanes[lane];
-	size_t left = lane_used(from);
-	size_t taken = 0;
+	size_t left, taken = 0;
 
 	*ret_stop = false;
+	if (!is_open(queue, lane))
+		return 0;
+	left = lane_used(from);
 	while (left > 0 && !*ret_stop) {
 		size_t len = 0;
 		int err;
@@ -211,7 +226,7 @@ size_t completion_queue_drain_lane(struct completion_queue *queue, unsigned lane
 void completion_queue_reset_lane(struct completion_queue *queue, unsigned lane)
 {
 	assert(lane < queue->producers);
-	lane_init(queue->lanes[lane], queue->lane_bytes);
+	atomic_store(&queue->bell->open[lane], 0);
 }
 
 long completion_queue_get(struct completion_queue *queue, unsigned *ret_lane, void *buf, size_t size)
@@ -220,8 +235,11 @@ long completion_queue_get(struct completion_queue *queue, unsigned *ret_lane, vo
 		unsigned lane = (queue->next + i) % queue->producers;
 		size_t len = 0;
 		int err;
-		const void *record = lane_peek(queue->lanes[lane], &len, &err);
+		const void *record;
 
+		if (!is_open(queue, lane))
+			continue;
+		record = lane_peek(queue->lanes[lane], &len, &err);
 		if (!record && !err)
 			continue;
 		*ret_lane = lane;
@@ -268,14 +286,14 @@ size_t completion_queue_size(const struct completion_queue *queue)
 	size_t used = 0;
 
 	for (unsigned i = 0; i < queue->producers; i++)
-		used += lane_used(queue->lanes[i]);
+		used += is_open(queue, i) ? lane_used(queue->lanes[i]) : 0;
 	return used;
 }
 
 bool completion_queue_empty(const struct completion_queue *queue)
 {
 	for (unsigned i = 0; i < queue->producers; i++)
-		if (!lane_empty(queue->lanes[i]))
+		if (is_open(queue, i) && !lane_empty(queue->lanes[i]))
 			return false;
 	return true;
 }
@@ -283,5 +301,5 @@ bool completion_queue_empty(const struct completion_queue *queue)
 bool completion_queue_full(const struct completion_queue *queue, unsigned lane, size_t len)
 {
 	assert(lane < queue->producers);
-	return !lane_has_room(queue->lanes[lane], len);
+	return is_open(queue, lane) ? !lane_has_room(queue->lanes[lane], len) : len > queue->lane_bytes / 2;
 }
