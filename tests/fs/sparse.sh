@@ -27,6 +27,8 @@ data middle 0 65536
 data middle $((4 * mib)) 65536
 data trailing 0 65536
 truncate -s $((6 * mib + 1)) tree/trailing
+data tail 0 $mib # xfs allocates as much again ahead of it
+truncate -s $((6 * mib)) tree/tail
 truncate -s $((2 * mib)) tree/all
 head -c $((2 * mib)) /dev/zero >tree/zeros
 data inside 0 65536
@@ -55,6 +57,7 @@ for jobs in 1 8; do
   allocates auto$jobs/leading 65536 131072
   allocates auto$jobs/middle 131072 262144
   allocates auto$jobs/trailing 65536 131072
+  allocates auto$jobs/tail $mib $((mib + 131072))
   allocates auto$jobs/all 0 0
   allocates auto$jobs/zeros $((2 * mib)) $((3 * mib))
   allocates auto$jobs/inside $((mib + 131072)) $((2 * mib))
@@ -65,6 +68,7 @@ for jobs in 1 8; do
   expect_same_tree tree always$jobs
   allocates always$jobs/leading 65536 131072
   allocates always$jobs/trailing 65536 131072
+  allocates always$jobs/tail $mib $((mib + 131072))
   allocates always$jobs/all 0 0
   allocates always$jobs/zeros 0 0
   allocates always$jobs/inside 131072 262144
