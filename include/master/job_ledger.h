@@ -27,7 +27,7 @@ enum job_class {
 	CLASS_FINISH, /* frees a directory: first */
 	CLASS_LINK,
 	CLASS_BIG,    /* copies of a big file, biggest first */
-	CLASS_COPY,   /* batches, in order */
+	CLASS_COPY,   /* batches, in order; a queue for each worker */
 	CLASS_SCAN,   /* listings, last in first out: depth first */
 	CLASS_COUNT,
 };
@@ -42,6 +42,7 @@ struct job {
 	enum job_state state;
 	uint32_t flags;          /* enum job_flag, as stamped in the frame */
 	int slot;                /* SENT: who has it */
+	unsigned home;           /* QUEUED COPY: whose queue it is in */
 	uint32_t attempts;       /* workers that died with it in hand */
 	uint32_t entries;        /* at most LEDGER_BATCH_MAX */
 	uint64_t settled;        /* a bit for each entry whose RESULT has come */
@@ -71,9 +72,13 @@ void ledger_add(struct job *job, const struct job_entry *entry);
 void ledger_queue(struct job_ledger *ledger, struct job *job);
 
 /* The next job of a class, still queued; NULL none. ledger_peek_near() prefers,
- * among the first few, one whose directory @slot has scanned. */
+ * among the first few, one whose directory @slot has open. */
 struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class);
-struct job *ledger_peek_near(const struct job_ledger *ledger, enum job_class class, int slot);
+struct job *ledger_peek_near(const struct job_ledger *ledger, enum job_class class, unsigned slot);
+
+/* The next COPY for @slot: of a directory it has open; else some of the worker's
+ * with the most of them are made its own. */
+struct job *ledger_peek_copy(struct job_ledger *ledger, unsigned slot);
 
 /* QUEUED to SENT. */
 void ledger_sent(struct job_ledger *ledger, struct job *job, unsigned slot, uint64_t now_ns);

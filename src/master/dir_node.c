@@ -23,7 +23,7 @@ struct dir_node *dir_node_new(struct dir_node *parent, uint32_t root, const char
 	node->refs = 1;
 	node->pending = 1;
 	node->root = root;
-	node->scanned_by = -1;
+	node->open_in = -1;
 	memcpy(node->name, name, len + 1);
 	return node;
 }

@@ -9,6 +9,9 @@
  *                  behind it: work behind a big file waits for minutes
  *   COPY           preferably to the worker that has the directory open
  *
+ * A FINISH is left to the worker that has its directory open, until somebody has
+ * nothing else to do or they pile up.
+ *
  * Static splitting (by count, as git's parallel checkout does) lost: one slow
  * file makes its whole share late.
  */
@@ -22,6 +25,7 @@
 #define HIGH_WATER 32768               /* entries queued: about 4 MiB */
 #define BATCH_NS (4.0 * NS_PER_MS)     /* what a batch should take */
 #define BATCH_MOST 64
+#define FINISH_MOST 16                 /* that wait for the worker with the directory open */
 
 static bool wants_scan(const struct dispatch *dispatch)
 {
@@ -50,7 +54,8 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot)
 
 	if (ledger_outstanding_bytes(ledger, slot) >= BIG_FILE)
 		return NULL;
-	if ((job = ledger_peek_near(ledger, CLASS_FINISH, (int)slot)) != NULL)
+	if ((job = ledger_peek_near(ledger, CLASS_FINISH, slot)) != NULL &&
+	    (!job->dir || job->dir->open_in == (int)slot || ledger_queued(ledger, CLASS_FINISH) > FINISH_MOST))
 		return job;
 	if ((job = ledger_peek(ledger, CLASS_LINK)) != NULL)
 		return job;
@@ -62,7 +67,8 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot)
 		if (ledger_sent_of(ledger, CLASS_BIG) == 0 && held > 0)
 			return NULL; /* let one run dry for it */
 	}
-	return ledger_peek_near(ledger, CLASS_COPY, (int)slot);
+	job = ledger_peek_copy(dispatch->ledger, slot);
+	return job ? job : ledger_peek(ledger, CLASS_FINISH);
 }
 
 static bool give_one(struct dispatch *dispatch, unsigned slot, uint64_t now_ns)

@@ -363,7 +363,6 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 		if (dir->is_root)
 			root_is_there(intake, dir, record);
 	}
-	dir->scanned_by = job->slot;
 	if (failed || outcome->lost)
 		report_outcome(intake->report, &subject, outcome);
 	if (intake->stopping) {

@@ -74,6 +74,15 @@ struct session {
 	bool broken;               /* a bug or no worker left: the status says so */
 };
 
+/* Where every request waits a file takes longer than a batch should. */
+static bool requests_wait(const struct session_setup *setup)
+{
+	for (size_t i = 0; i < setup->operands->tree.n_roots; i++)
+		if (setup->operands->tree.roots[i].slow)
+			return true;
+	return setup->storage->slow;
+}
+
 int session_new(const struct session_setup *setup, struct session **ret_session)
 {
 	struct session *session = calloc(1, sizeof(*session));
@@ -102,7 +111,7 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 	};
 	session->dispatch = (struct dispatch){
 		.pool = setup->pool, .ledger = session->intake.ledger, .in_use = setup->jobs,
-		.batch_limit = DISPATCH_FIRST_BATCH,
+		.batch_limit = requests_wait(setup) ? 1 : DISPATCH_FIRST_BATCH,
 	};
 	session->tuner = (struct tuner){
 		.dispatch = &session->dispatch, .intake = &session->intake, .on = setup->most_jobs > setup->jobs,

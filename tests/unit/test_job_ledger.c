@@ -99,11 +99,49 @@ static void prefers_who_has_the_directory_open(void **state)
 	struct job_view view = { .kind = JOB_COPY, .dir = "other", .target = "" };
 	struct job *near = ledger_job(f->ledger, CLASS_COPY, &view, other);
 
-	other->scanned_by = 2;
+	other->open_in = 2;
 	ledger_queue(f->ledger, first);
 	ledger_queue(f->ledger, near);
-	assert_ptr_equal(ledger_peek_near(f->ledger, CLASS_COPY, 2), near);
-	assert_ptr_equal(ledger_peek_near(f->ledger, CLASS_COPY, 1), first);
+	assert_ptr_equal(ledger_peek_copy(f->ledger, 2), near);
+	assert_ptr_equal(ledger_peek_copy(f->ledger, 0), first);
+	dir_node_unref(other);
+}
+
+/* Who has nothing takes of one directory, from the longest queue's end, in order. */
+static void the_idle_take_over_from_the_longest_queue(void **state)
+{
+	struct fixture *f = *state;
+	struct dir_node *other = dir_node_new(f->dir, 0, "other");
+	struct job_view view = { .kind = JOB_COPY, .dir = "other", .target = "" };
+	struct job *job[12];
+
+	f->dir->open_in = 1;
+	other->open_in = 1;
+	for (int i = 0; i < 12; i++) {
+		job[i] = i < 9 ? make(f, CLASS_COPY, 1, 1) : ledger_job(f->ledger, CLASS_COPY, &view, other);
+		if (i >= 9)
+			ledger_add(job[i], &(struct job_entry){ .name = "f", .name_len = 1, .mode = 0100644 });
+		ledger_queue(f->ledger, job[i]);
+	}
+	assert_ptr_equal(ledger_peek_copy(f->ledger, 2), job[9]);
+	assert_int_equal(other->open_in, 2);
+	assert_ptr_equal(ledger_peek_copy(f->ledger, 1), job[0]);
+	/* Half of nine, and never more than a few. */
+	assert_ptr_equal(ledger_peek_copy(f->ledger, 0), job[4]);
+	for (int i = 4; i < 9; i++) {
+		assert_ptr_equal(ledger_peek_copy(f->ledger, 0), job[i]);
+		ledger_sent(f->ledger, job[i], 0, 1);
+	}
+	assert_int_equal(ledger_queued(f->ledger, CLASS_COPY), 7);
+	/* A single one is taken over too: nobody waits while there is work. */
+	for (int i = 0; i < 7; i++) {
+		struct job *next = ledger_peek_copy(f->ledger, 0);
+
+		assert_non_null(next);
+		ledger_sent(f->ledger, next, 0, 1);
+	}
+	assert_null(ledger_peek_copy(f->ledger, 0));
+	assert_int_equal(ledger_queued_entries(f->ledger), 0);
 	dir_node_unref(other);
 }
 
@@ -135,7 +173,7 @@ static void requeued_under_a_new_number_as_a_redo(void **state)
 	ledger_queue(f->ledger, later);
 	ledger_sent(f->ledger, job, 1, 0);
 	ledger_requeue(f->ledger, job);
-	assert_ptr_equal(ledger_peek(f->ledger, CLASS_COPY), job);
+	assert_ptr_equal(ledger_peek_copy(f->ledger, 1), job);
 	assert_true(job->id > id);
 	assert_null(ledger_oldest(f->ledger, 1));
 	assert_int_equal(job_parse(job->frame.data, job->frame.len, &view), 0);
@@ -212,6 +250,7 @@ int main(void)
 		LEDGER_TEST(copies_first_in_first_out_scans_last_in_first_out),
 		LEDGER_TEST(biggest_first),
 		LEDGER_TEST(prefers_who_has_the_directory_open),
+		LEDGER_TEST(the_idle_take_over_from_the_longest_queue),
 		LEDGER_TEST(found_only_where_it_was_sent),
 		LEDGER_TEST(requeued_under_a_new_number_as_a_redo),
 		LEDGER_TEST(subset_has_the_chosen_entries),
