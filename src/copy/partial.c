@@ -181,7 +181,7 @@ static bool claim(const struct place *place, int fd, const char *name, const str
 		return false;
 	}
 	if (fstatat(place->dst_fd, temp, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &st) == 0 &&
-	    named.st_dev == st.st_dev && named.st_ino == st.st_ino && st.st_nlink == 1 && st.st_size <= src->st_size &&
+	    named.st_dev == st.st_dev && named.st_ino == st.st_ino && st.st_size <= src->st_size &&
 	    is_like_a_new_one(place, fd, &st)) {
 		steps = (uint64_t)st.st_size / PARTIAL_STEP;
 		*ret_offset = steps < 2 ? 0 : (steps - 1) * PARTIAL_STEP;
