@@ -106,7 +106,10 @@ static pid_t pid_of_name(const char *name)
 static void remove_dead(const struct sockaddr_un *address)
 {
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
 
+	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return; /* what else has such a name is not ours */
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 && errno == ECONNREFUSED)
 		unlink(address->sun_path);
 }

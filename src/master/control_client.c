@@ -6,7 +6,6 @@
 #include "master/control_client.h"
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/message.h"
 #include "master/control.h"
 #include "master/tally.h"
@@ -85,6 +84,30 @@ static int connect_to(pid_t pid, int *ret_fd)
 	return err == 0 ? -ENOENT : err;
 }
 
+/* Reads the line that the answer is. Who refuses us hangs up without reading:
+ * what it said before is still there, and an error after it is not ours. */
+static int read_answer(int fd, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size - 1) {
+		ssize_t got = read(fd, buf + used, size - 1 - used);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -ECONNRESET;
+		char *end = memchr(buf + used, '\n', (size_t)got);
+
+		if (end) {
+			*end = '\0';
+			return 0;
+		}
+		used += (size_t)got;
+	}
+	return -EMSGSIZE;
+}
+
 static int ask(int fd, const char *const *words, char *buf, size_t size)
 {
 	char line[CONTROL_LINE];
@@ -92,19 +115,9 @@ static int ask(int fd, const char *const *words, char *buf, size_t size)
 
 	if ((size_t)len >= sizeof(line))
 		return -E2BIG;
-	if (send(fd, line, (size_t)len, MSG_NOSIGNAL) < 0)
+	if (send(fd, line, (size_t)len, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
 		return -errno;
-	ssize_t got = io_read_full(fd, buf, size - 1);
-
-	if (got < 0)
-		return (int)got;
-	buf[got] = '\0';
-	char *end = strchr(buf, '\n');
-
-	if (!end)
-		return -ECONNRESET;
-	*end = '\0';
-	return 0;
+	return read_answer(fd, buf, size);
 }
 
 static const char *reason(int err)

@@ -175,6 +175,28 @@ static bool wants_flush(const struct session *session)
 	       (sync == SYNC_AUTO && session->setup.storage->flush_at_end);
 }
 
+static enum progress_phase phase_of(const struct session *session)
+{
+	if (session->state == FLUSHING)
+		return PHASE_FLUSH;
+	return scan_ended(session) ? PHASE_COPY : PHASE_SCAN;
+}
+
+static void sample(struct session *session)
+{
+	struct progress_sample sample;
+
+	sampler_take(&session->sampler, phase_of(session), clock_now_ns(), &sample);
+	progress_update(session->progress, &sample);
+}
+
+static void show(struct session *session)
+{
+	sample(session); /* also when nobody looks: who asks later gets the rate of then */
+	if (session->setup.renderer)
+		renderer_draw(session->setup.renderer, progress_view(session->progress));
+}
+
 static void begin_flush(struct session *session)
 {
 	struct job_view view = { .kind = JOB_FLUSH, .dir = "", .target = "", .dir_id = 0 };
@@ -200,6 +222,7 @@ static void step(struct session *session)
 		if (wants_flush(session) && session->tally.sum.files + session->tally.sum.directories > 0) {
 			begin_flush(session);
 			dispatch_run(&session->dispatch, clock_now_ns());
+			show(session); /* however short it is */
 			return;
 		}
 	}
@@ -346,28 +369,6 @@ void session_on_worker_end(struct session *session, unsigned slot)
 		ledger_drop_queued(session->intake.ledger, drop_job, session);
 	refill(session, slot);
 	step(session);
-}
-
-static enum progress_phase phase_of(const struct session *session)
-{
-	if (session->state == FLUSHING)
-		return PHASE_FLUSH;
-	return scan_ended(session) ? PHASE_COPY : PHASE_SCAN;
-}
-
-static void sample(struct session *session)
-{
-	struct progress_sample sample;
-
-	sampler_take(&session->sampler, phase_of(session), clock_now_ns(), &sample);
-	progress_update(session->progress, &sample);
-}
-
-static void show(struct session *session)
-{
-	sample(session); /* also when nobody looks: who asks later gets the rate of then */
-	if (session->setup.renderer)
-		renderer_draw(session->setup.renderer, progress_view(session->progress));
 }
 
 /* We may have been stopped without a word (SIGSTOP). */

@@ -72,10 +72,10 @@ void tally_outcome(struct tally *tally, const struct outcome *outcome, uint64_t 
 		tally->found_bytes -= size;
 		break;
 	case OUTCOME_FAILED:
-		if (outcome->err != ECANCELED) {
-			tally->sum.failed++;
-			tally->no_space |= outcome->err == ENOSPC || outcome->err == EDQUOT;
-		}
+		if (outcome->err == ECANCELED)
+			break; /* left undone, and so still a part of the whole */
+		tally->sum.failed++;
+		tally->no_space |= outcome->err == ENOSPC || outcome->err == EDQUOT;
 		if (!directory) {
 			tally->failed_bytes += size;
 			tally_not_copied(tally, size);

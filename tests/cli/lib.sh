@@ -35,10 +35,11 @@ test_cleanup() {
   trap - EXIT HUP INT TERM
   set +e
   cd /
-  for pid in $(jobs -p); do
+  jobs -p >"$TEST_DIR/jobs" # not in $(): dash has no jobs there
+  while read -r pid; do
     kill -CONT "$pid" 2>/dev/null
     kill -KILL "$pid" 2>/dev/null
-  done
+  done <"$TEST_DIR/jobs"
   # Deepest first: a mount made later stands later in the table.
   awk -v dir="$TEST_DIR/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts 2>/dev/null |
     sed -n '1!G;h;$p' | while read -r mounted; do
