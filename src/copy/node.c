@@ -1,8 +1,9 @@
 /*
  * Mechanism: symlink(2), mknod(2) and link(2) make a whole thing or nothing, and
  * never take a name that is there. So a free name is taken directly where
- * nothing has to be set afterwards, or where this run made the directory;
- * otherwise the thing is made under a temporary name, dressed, and renamed.
+ * nothing has to be set afterwards, or where this run made the directory (but by
+ * no FIFO, socket or device); otherwise the thing is made under a temporary name,
+ * dressed, and renamed.
  *
  * What lost: removing what has the name and making the new one (as cp does),
  * which leaves nothing when the second call fails.
@@ -88,18 +89,21 @@ static int dress(const struct copier *copier, const struct place *place, const s
 int node_publish(const struct copier *copier, const struct place *place, const struct entry *entry,
                  const struct stat *src, struct existing *existing, const struct node *node, struct outcome *ret)
 {
+	/* A FIFO or a device that is there is never replaced: --resume could not go on
+	 * with one that was killed before it had its attributes. */
+	bool in_place = entry_in_place(copier, place, entry) && node->kind != NODE_SPECIAL;
 	char temp[TEMP_NAME_SIZE];
 	int err = -EEXIST;
 
-	if (!existing->present && (!node->metadata || entry_in_place(copier, place, entry))) {
+	if (!existing->present && (!node->metadata || in_place)) {
 		err = make(node, place->dst_fd, entry->dst_name);
 		if (err == 0)
 			return dress(copier, place, entry, src, node, entry->dst_name, ret);
-		if (err == -EEXIST && entry_in_place(copier, place, entry))
+		if (err == -EEXIST && in_place)
 			entry_fail(ret, STAGE_JUST_CREATED, EEXIST);
 		else if (err != -EEXIST)
 			entry_fail(ret, make_stage(node), -err);
-		if (err != -EEXIST || entry_in_place(copier, place, entry))
+		if (err != -EEXIST || in_place)
 			return err;
 	}
 	for (int tries = 0; err == -EEXIST && tries < TEMP_TRIES; tries++) {
