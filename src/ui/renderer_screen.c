@@ -4,8 +4,8 @@
  *
  * newterm() on descriptors of our own and never initscr(), which ends the
  * process when it fails. Input is /dev/tty, so that standard input stays the
- * caller's. Signals are the loop's: its handlers are there before us and curses
- * leaves them alone. cbreak() and not raw(): ^C and ^Z stay signals.
+ * caller's. Signals are the loop's: what curses installs at the start the loop
+ * replaces, and SIGTSTP it never gets. cbreak() and not raw(): ^C and ^Z stay signals.
  *
  * Messages cannot scroll past on this screen, so they are kept and written to
  * stderr when it is left; a bound keeps a million failures from filling memory.
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,29 @@ static FILE *open_stream(int fd, const char *path, const char *mode)
 	return stream;
 }
 
+static volatile sig_atomic_t stop_asked;
+
+static void note_stop(int number)
+{
+	stop_asked = number;
+}
+
+/* Where curses finds SIGTSTP at its default it takes it, and ignores it within
+ * every refresh() from then on (6.4): a ^Z that fell there would stop the
+ * workers and not us. Where it finds a handler it keeps away for good. */
+static SCREEN *open_screen(FILE *out, FILE *in)
+{
+	struct sigaction note = {.sa_handler = note_stop}, before;
+	SCREEN *screen;
+
+	sigaction(SIGTSTP, &note, &before);
+	screen = newterm(NULL, out, in);
+	sigaction(SIGTSTP, &before, NULL);
+	if (stop_asked)
+		raise(SIGTSTP);
+	return screen;
+}
+
 static int screen_start(struct renderer *renderer, const struct renderer_start *start)
 {
 	struct screen_state *state;
@@ -118,7 +142,7 @@ static int screen_start(struct renderer *renderer, const struct renderer_start *
 	state->out = open_stream(STDERR_FILENO, NULL, "w");
 	state->in = open_stream(-1, "/dev/tty", "r");
 	if (state->out && state->in)
-		state->screen = newterm(NULL, state->out, state->in);
+		state->screen = open_screen(state->out, state->in);
 	if (!state->screen) {
 		state_free(state);
 		return -ENOTSUP;

@@ -433,8 +433,13 @@ static void act_screen(void)
 						     KEY_TO_LINE, KEY_QUIT};
 	struct renderer_event event;
 
+	struct sigaction stop;
+
 	if (renderer_new(&renderer_screen, &start, &renderer) < 0)
 		_exit(3);
+	/* Curses must not have taken it, or it would ignore it within each draw. */
+	if (sigaction(SIGTSTP, NULL, &stop) < 0 || stop.sa_handler != SIG_DFL)
+		_exit(7);
 	message_say("said meanwhile");
 	renderer_draw(renderer, &view);
 	for (unsigned next = 0; next < sizeof(expected) / sizeof(expected[0]);) {
