@@ -31,3 +31,6 @@ struct operands {
 /* Returns 0; or -errno after a sentence when nothing can be copied at all. */
 int operands_resolve(const struct options *options, struct operands *ret);
 void operands_done(struct operands *operands);
+
+/* True when one of the sources is where every request waits (a network). */
+bool operands_are_slow(const struct operands *operands);

@@ -26,3 +26,6 @@ struct tuner {
 
 /* Looks, and changes dispatch->in_use, or leaves it alone once somebody else has; cheap enough to be called after every event. */
 void tuner_step(struct tuner *tuner, uint64_t now_ns);
+
+/* Why so many workers are in use, for the summary; static text. */
+const char *tuner_reason(const struct tuner *tuner);

@@ -425,3 +425,11 @@ void operands_done(struct operands *operands)
 	close_fd(operands->tree.dest_fd);
 	*operands = (struct operands){ .tree.dest_fd = -1 };
 }
+
+bool operands_are_slow(const struct operands *operands)
+{
+	for (size_t i = 0; i < operands->tree.n_roots; i++)
+		if (operands->tree.roots[i].slow)
+			return true;
+	return false;
+}

@@ -74,15 +74,6 @@ struct session {
 	bool broken;               /* a bug or no worker left: the status says so */
 };
 
-/* Where every request waits a file takes longer than a batch should. */
-static bool requests_wait(const struct session_setup *setup)
-{
-	for (size_t i = 0; i < setup->operands->tree.n_roots; i++)
-		if (setup->operands->tree.roots[i].slow)
-			return true;
-	return setup->storage->slow;
-}
-
 int session_new(const struct session_setup *setup, struct session **ret_session)
 {
 	struct session *session = calloc(1, sizeof(*session));
@@ -111,7 +102,8 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 	};
 	session->dispatch = (struct dispatch){
 		.pool = setup->pool, .ledger = session->intake.ledger, .in_use = setup->jobs,
-		.batch_limit = requests_wait(setup) ? 1 : DISPATCH_FIRST_BATCH,
+		/* Where every request waits a file takes longer than a batch should. */
+		.batch_limit = setup->storage->slow || operands_are_slow(setup->operands) ? 1 : DISPATCH_FIRST_BATCH,
 	};
 	session->tuner = (struct tuner){
 		.dispatch = &session->dispatch, .intake = &session->intake, .on = setup->most_jobs > setup->jobs,
@@ -120,9 +112,8 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 	session->confirm = (struct confirm){ .intake = &session->intake, .dispatch = &session->dispatch };
 	sampler_init(&session->sampler, &session->dispatch, &session->intake);
 	session->steering = (struct steering){ .dispatch = &session->dispatch, .clock = &session->clock };
-	session->space = (struct space){
-		setup->options, setup->storage, &session->tally, setup->operands->tree.dest_base,
-	};
+	session->space = (struct space){ setup->options, setup->storage, &session->tally,
+	                                 setup->operands->tree.dest_base };
 	watch_init(&session->watch, setup->pool);
 	session->progress = progress_new(session->clock.start_ns);
 	gauge_set_bandwidth(pool_board(setup->pool), setup->options->bandwidth);
@@ -490,7 +481,7 @@ int session_end(struct session *session, int *ret_signal)
 	sum->interrupted = session->stop_signal != 0;
 	sum->jobs = session->dispatch.in_use;
 	if (session->setup.most_jobs > session->setup.jobs)
-		sum->jobs_reason = session->tuner.on ? autotune_reason(&session->tuner.autotune) : "auto, then by hand";
+		sum->jobs_reason = tuner_reason(&session->tuner);
 	sum->status = session->broken ? EXIT_SOME_FAILED : (int)tally_status(&session->tally);
 	sample(session);
 	progress_finish(session->progress);

@@ -63,3 +63,8 @@ void tuner_step(struct tuner *tuner, uint64_t now_ns)
 		tuner->autotune.most = jobs = pool_alive(tuner->dispatch->pool);
 	tuner->dispatch->in_use = jobs;
 }
+
+const char *tuner_reason(const struct tuner *tuner)
+{
+	return tuner->on ? autotune_reason(&tuner->autotune) : "auto, then by hand";
+}

@@ -16,6 +16,7 @@ under_way() {
 "$PCOPY" -T -j 2 --bwlimit=1K src dst >run.out 2>run.err &
 master=$!
 wait_until 30 under_way
+wait_until 30 test -S "$XDG_RUNTIME_DIR/pcopy-$master.sock"
 expect_status 0 pcopy --control=$master status
 [ "$(wc -l <"$out")" = 1 ] || fail "not one line: $(cat "$out")"
 grep -q '0/2 files' "$out" || fail "no counts: $(cat "$out")"

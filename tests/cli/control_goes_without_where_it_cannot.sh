@@ -17,10 +17,10 @@ mount -t tmpfs none /tmp
 unset XDG_RUNTIME_DIR
 run() {
   rm -rf dst
-  "$PCOPY" -T --bwlimit="$1" src dst 2>run.err &
+  "$PCOPY" -T --bwlimit="$1" --progress=json --progress-fd=3 src dst 3>json 2>run.err &
   master=$!
   tries=600
-  until [ -d dst ]; do
+  until grep -q '"progress"' json; do # the socket comes before it
     tries=$((tries - 1))
     [ $tries -gt 0 ] || exit 9
     sleep 0.05
@@ -56,7 +56,7 @@ mount -o remount,ro /tmp
 mount -o remount,ro /run
 run 0
 wait $master || exit 18
-[ ! -s run.err ] || exit 19
+[ "$(grep -c . run.err)" = 1 ] || exit 19 # the summary
 cmp src/file dst/file || exit 20
 INSIDE
 expect_status 0 unshare -m sh inside
