@@ -114,6 +114,18 @@ for options in '-j 1' '-j 8' '-j 8 --atomic' '-j 8 --reflink=never --copy-conten
   done
 done
 
+# A big file in ranges by several workers, as where requests wait.
+if [ -x "${FAULTFS:-}" ] && [ -c /dev/fuse ]; then
+  mkdir backing slow ranges
+  "$FAULTFS" --latency-us=200 backing slow || fail "faultfs cannot be mounted"
+  head -c 40000000 /dev/urandom >ranges/big
+  chown 1000:2000 ranges/big
+  chmod 6755 ranges/big
+  python3 watch.py ranges slow/copy "$PCOPY" -q -T --bwlimit=40M -j 8 ranges slow/copy >watched ||
+    fail "ranges: $(cat watched)"
+  expect_same_tree ranges slow/copy
+fi
+
 # Who cannot give a file away does not make it setuid: it would be for another user.
 echo '#!/bin/true' >setuid
 chmod 6755 setuid
