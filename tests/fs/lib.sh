@@ -32,6 +32,7 @@ mount_image() {
 
 # fs_root FS DIR: an empty file system of the kind on DIR; $cannot is then what
 # it cannot hold, in mktree's words.
+# shellcheck disable=SC2034 # read by the tests
 fs_root() {
   cannot=
   case $1 in
