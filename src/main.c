@@ -12,7 +12,7 @@
  *     job_ledger      every job, and its one state
  *     dispatch        who gets which job next         autotune, tuner  -j auto
  *     confirm         a completion takes effect      recovery, watch  a worker died, or stopped
- *     tally, report   counts, sentences               names     what an entry is called   space  will it fit
+ *     tally, report   counts, sentences               names     what an entry is called   space  will it fit   flush  the last phase
  *     sampler         the moment, for the display
  *     steering        pause, workers in use, bandwidth: by a key, or from another terminal through
  *                     control, command    the socket, and its words     stats  where the time went

@@ -16,7 +16,6 @@
 struct confirm {
 	struct intake *intake;
 	struct dispatch *dispatch;
-	bool progress;             /* set when a job was completed */
 };
 
 enum confirm_verdict {

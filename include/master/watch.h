@@ -24,7 +24,3 @@ void watch_stopped_workers(struct watch *watch, uint64_t now_ns);
 
 /* We were stopped ourselves: what was seen before does not count. */
 void watch_forgive(struct watch *watch, uint64_t now_ns);
-
-/* Bytes the kernel still has to write (Dirty and Writeback of /proc/meminfo),
- * or UINT64_MAX where that cannot be read. */
-uint64_t watch_dirty_bytes(void);

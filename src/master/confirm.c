@@ -113,7 +113,6 @@ static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, co
 		return CONFIRM_NONSENSE;
 	if (job->kind == JOB_RANGE)
 		range_over(intake, job);
-	confirm->progress = true;
 	dispatch_learn(confirm->dispatch, job, clock_now_ns());
 	if (job->kind == JOB_FINISH) {
 		intake->tally->sum.directories++;
@@ -129,7 +128,6 @@ static enum confirm_verdict on_scanned(struct confirm *confirm, struct job *job,
 {
 	if (job->kind != JOB_SCAN || intake_scanned(confirm->intake, job, record) < 0)
 		return CONFIRM_NONSENSE;
-	confirm->progress = true;
 	ledger_done(confirm->intake->ledger, job);
 	return CONFIRM_SCANNED;
 }

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "master/names.h"
-#include "master/watch.h"
+#include "master/flush.h"
 
 void sampler_init(struct sampler *sampler, struct dispatch *dispatch, struct intake *intake)
 {
@@ -74,7 +74,7 @@ void sampler_take(struct sampler *sampler, enum progress_phase phase, uint64_t n
 		.phase = phase,
 		.paused = sampler->dispatch->paused,
 		.bandwidth = gauge_bandwidth(pool_board(pool)),
-		.dirty_bytes = phase == PHASE_FLUSH ? watch_dirty_bytes() : 0,
+		.dirty_bytes = phase == PHASE_FLUSH ? flush_dirty_bytes() : 0,
 		.files_done = tally->sum.files,
 		.bytes_done = tally->sum.bytes + tally->range_bytes,
 		.files_total = tally->found_files,

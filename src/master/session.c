@@ -25,6 +25,7 @@
 #include "master/command.h"
 #include "master/confirm.h"
 #include "master/dispatch.h"
+#include "master/flush.h"
 #include "master/intake.h"
 #include "master/recovery.h"
 #include "master/report.h"
@@ -42,6 +43,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEATHS_BORNE 32                     /* of workers, however little is copied */
 #define STOP_PATIENCE (1500 * NS_PER_MS)    /* an interrupt: what takes longer is killed */
 #define SPACE_PATIENCE (10 * NS_PER_S)      /* a full disk: others may end their step */
 #define JOIN_PATIENCE (2 * NS_PER_S)
@@ -69,7 +71,7 @@ struct session {
 	void *new_worker_arg;
 	uint64_t deadline_ns;      /* STOPPING: then workers are killed */
 	uint64_t suspended_ns;     /* when ^Z stopped us */
-	unsigned idle_deaths;      /* deaths in a row without a job done */
+	uint64_t deaths;           /* of workers */
 	int stop_signal;
 	bool broken;               /* a bug or no worker left: the status says so */
 };
@@ -158,14 +160,6 @@ static bool scan_ended(const struct session *session)
 	       !intake_has_more_operands(&session->intake);
 }
 
-static bool wants_flush(const struct session *session)
-{
-	enum sync_mode sync = session->setup.options->policy.sync;
-
-	return sync == SYNC_END || sync == SYNC_FILE ||
-	       (sync == SYNC_AUTO && session->setup.storage->flush_at_end);
-}
-
 static enum progress_phase phase_of(const struct session *session)
 {
 	if (session->state == FLUSHING)
@@ -188,14 +182,6 @@ static void show(struct session *session)
 		renderer_draw(session->setup.renderer, progress_view(session->progress));
 }
 
-static void begin_flush(struct session *session)
-{
-	struct job_view view = { .kind = JOB_FLUSH, .dir = "", .target = "", .dir_id = 0 };
-
-	session->state = FLUSHING;
-	ledger_queue(session->intake.ledger, ledger_job(session->intake.ledger, CLASS_FINISH, &view, NULL));
-}
-
 /* After every event: sends what can be sent, and sees whether this is the end. */
 static void step(struct session *session)
 {
@@ -210,8 +196,10 @@ static void step(struct session *session)
 		return;
 	if (session->state == RUNNING) {
 		assert(session->intake.directories == 0);
-		if (wants_flush(session) && session->tally.sum.files + session->tally.sum.directories > 0) {
-			begin_flush(session);
+		if (flush_is_wanted(&session->setup.options->policy, session->setup.storage) &&
+		    session->tally.sum.files + session->tally.sum.directories > 0) {
+			session->state = FLUSHING;
+			flush_queue(ledger);
 			dispatch_run(&session->dispatch, clock_now_ns());
 			show(session); /* however short it is */
 			return;
@@ -294,9 +282,6 @@ static int on_record(unsigned slot, const void *bytes, size_t len, void *arg)
 	case CONFIRM_NONSENSE:
 		return nonsense(session, slot, &record);
 	}
-	if (session->confirm.progress)
-		session->idle_deaths = 0;
-	session->confirm.progress = false;
 	return 0;
 }
 
@@ -320,14 +305,15 @@ void session_on_completions(struct session *session)
 	} while (session->state != OVER && completion_queue_arm(queue));
 }
 
-/* A successor in the dead worker's slot, unless workers only die. */
+/* A successor in the dead worker's slot, unless more die than copy. */
 static void refill(struct session *session, unsigned slot)
 {
 	struct worker_pool *pool = session->setup.pool;
+	const struct summary *sum = &session->tally.sum;
 
 	if (session->state == STOPPING || session->state == OVER)
 		return;
-	if (session->idle_deaths <= 2 * session->dispatch.in_use + 2 && pool_start(pool, slot) == 0) {
+	if (session->deaths <= DEATHS_BORNE + (sum->files + sum->directories) / 8 && pool_start(pool, slot) == 0) {
 		if (session->new_worker)
 			session->new_worker(slot, session->new_worker_arg);
 		return;
@@ -352,7 +338,7 @@ void session_on_worker_end(struct session *session, unsigned slot)
 		session->intake.stopping = true;
 	else if (session->state != OVER)
 		report_death(&session->report, pool_worker(pool, slot));
-	session->idle_deaths++;
+	session->deaths++;
 	stats_add(&session->stats, &last);
 	session->tally.sum.redone += recovery_take_back(&session->intake, slot, &last);
 	pool_bury(pool, slot);

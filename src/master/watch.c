@@ -5,13 +5,8 @@
  */
 #include "master/watch.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/io.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/wait.h>
 
 #define STOPPED_PATIENCE (2 * NS_PER_S)
@@ -47,25 +42,4 @@ void watch_forgive(struct watch *watch, uint64_t now_ns)
 	for (unsigned slot = 0; slot < pool_slots(watch->pool); slot++)
 		if (watch->stopped_since[slot])
 			watch->stopped_since[slot] = now_ns;
-}
-
-uint64_t watch_dirty_bytes(void)
-{
-	CLEANUP_FD int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	char text[2048];
-	ssize_t len = fd < 0 ? -1 : io_read_full(fd, text, sizeof(text) - 1);
-	static const char *const line[] = { "\nDirty:", "\nWriteback:" };
-	uint64_t sum = 0;
-
-	if (len <= 0)
-		return UINT64_MAX;
-	text[len] = '\0';
-	for (size_t i = 0; i < 2; i++) {
-		const char *at = strstr(text, line[i]);
-
-		if (!at)
-			return UINT64_MAX;
-		sum += strtoull(at + strlen(line[i]), NULL, 10) * 1024;
-	}
-	return sum;
 }
