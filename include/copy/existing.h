@@ -20,7 +20,7 @@ struct existing {
 	bool present;   /* the name is taken and is to be replaced; else it must still be free */
 	struct stat st; /* of the name itself */
 	bool linking;   /* set by the caller: the entry becomes a link of an earlier copy, and as in cp
-	                 * that is done whether or not what is there is up to date or newer */
+	                 * that is done although what is there is up to date */
 };
 
 /* Looks at @entry's destination name. @src is the source's stat. True: go on,
@@ -35,3 +35,8 @@ int existing_compare_mtime(const struct stat *dst, const struct stat *src);
 /* True when @name in @dir_fd was made after the run began (its birth, or its
  * last change where the file system keeps no birth). */
 bool existing_is_of_this_run(const struct copier *copier, int dir_fd, const char *name);
+
+/* cp writes into a file that is there, whose owner and permissions then stay
+ * where they are not preserved. Gives them to @fd, the file that is to take its
+ * name, as far as this process may. */
+void existing_hand_down(const struct copier *copier, const struct existing *existing, int fd);

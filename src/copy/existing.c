@@ -18,6 +18,7 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -228,6 +229,7 @@ static bool ask_update(const struct question *q)
 {
 	/* A dangling link is not a newer file. */
 	bool there = !S_ISLNK(q->dst.st_mode) || S_ISLNK(q->src->st_mode) || !q->target_err;
+	int order;
 
 	switch (q->copier->policy->update) {
 	case UPDATE_ALL:
@@ -237,7 +239,10 @@ static bool ask_update(const struct question *q)
 	case UPDATE_NONE_FAIL:
 		return fail(q, STAGE_EXISTS, EEXIST);
 	case UPDATE_OLDER:
-		if (!q->linking && there && compare_mtime(q, S_ISLNK(q->src->st_mode) ? &q->dst : &q->target) >= 0)
+		order = there ? compare_mtime(q, S_ISLNK(q->src->st_mode) ? &q->dst : &q->target) : -1;
+		/* A further name joins its group where it is as old as the source; cp
+		 * lets it take the place of a newer file too, and the newer one is lost. */
+		if (order > 0 || (order == 0 && !q->linking))
 			return settle(q, OUTCOME_SKIPPED);
 		return true;
 	case UPDATE_DIFFERENT:
@@ -336,4 +341,20 @@ bool existing_decide(const struct copier *copier, const struct place *place, con
 	ret->present = true;
 	ret->st = q.dst;
 	return ask_all(&q);
+}
+
+void existing_hand_down(const struct copier *copier, const struct existing *existing, int fd)
+{
+	const struct copy_policy *policy = copier->policy;
+	const struct stat *old = &existing->st;
+
+	/* Where cp, too, makes a new file. */
+	if (!existing->present || !S_ISREG(old->st_mode) || policy->remove_destination ||
+	    policy->backup != BACKUP_NONE || ((policy->preserve & PRESERVE_LINKS) && old->st_nlink > 1))
+		return;
+	/* Not allowed: it stays what a new file is. The mode is for the old owner only. */
+	if (!(policy->preserve & PRESERVE_OWNERSHIP) && fchown(fd, old->st_uid, old->st_gid) < 0)
+		return;
+	if (!(policy->preserve & PRESERVE_MODE))
+		fchmod(fd, old->st_mode & 0777);
 }

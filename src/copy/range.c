@@ -214,8 +214,10 @@ static bool complete(struct copier *copier, const struct place *place, const str
 		return false;
 	if (st.st_size != src->st_size || changed_since_birth(src, dst_fd, st.st_dev))
 		return entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
-	return dress(copier, place, src, src_fd, dst_fd, &st, ret) &&
-	       regular_close(copier, take_fd(&dst_fd), ret);
+	if (!dress(copier, place, src, src_fd, dst_fd, &st, ret))
+		return false;
+	existing_hand_down(copier, existing, dst_fd);
+	return regular_close(copier, take_fd(&dst_fd), ret);
 }
 
 void entry_commit(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,

@@ -44,6 +44,7 @@ struct attempt {
 	struct outcome *ret;
 	struct stat src;
 	int src_fd;
+	const struct existing *existing; /* what it will replace, or NULL */
 	bool lies;     /* its size is not what reading it gives, though nothing changes (/proc, /sys) */
 	bool again;    /* the source changed: worth another attempt */
 	bool marked;   /* the temporary file says what it is of, for a later run */
@@ -220,7 +221,11 @@ static bool copy_metadata(struct attempt *at, int dst_fd, mode_t mode)
 	int err = metadata_copy(at->copier->metadata, at->src_fd, &src, dst_fd, &dest, &lost, &stage);
 
 	at->ret->lost |= lost;
-	return err == 0 || entry_fail(at->ret, stage, -err);
+	if (err < 0)
+		return entry_fail(at->ret, stage, -err);
+	if (at->existing)
+		existing_hand_down(at->copier, at->existing, dst_fd);
+	return true;
 }
 
 /* The data is whole: what was for a later run only goes, before the mode may forbid it. */
@@ -327,6 +332,7 @@ static bool copy_by_rename(struct attempt *at, struct existing *existing)
 	mode_t mode = 0600;
 	int fd;
 
+	at->existing = existing;
 	/* What an inherited ACL leaves of the mode shows only in a file made with it. */
 	if (place->default_acl && !(at->copier->policy->preserve & PRESERVE_MODE))
 		mode = create_mode(at);

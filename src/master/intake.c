@@ -386,7 +386,9 @@ void intake_settled(struct intake *intake, struct dir_node *dir, const struct jo
 
 	if (link_table_size(intake->links) == 0)
 		return;
-	if (status == OUTCOME_COPIED || status == OUTCOME_UP_TO_DATE) {
+	/* -u, as in cp: what is there is as good as a copy, and the other names become its links. */
+	if (status == OUTCOME_COPIED || status == OUTCOME_UP_TO_DATE ||
+	    (status == OUTCOME_SKIPPED && intake->policy->update == UPDATE_OLDER)) {
 		CLEANUP_FREE char *path = names_below_dest(&intake->operands->tree, dir, entry->name);
 
 		waiter = link_table_copied(intake->links, entry->dev, entry->ino, path);

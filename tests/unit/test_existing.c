@@ -200,6 +200,37 @@ static void update_none_leaves_what_is_there(void **state)
 	assert_int_equal(count_entries("d"), 4);
 }
 
+/* cp writes into what is there, whose owner and mode then stay where they are not preserved. */
+static void what_is_replaced_hands_its_owner_and_mode_down(void **state)
+{
+	struct fixture *f = *state;
+	const bool root = geteuid() == 0;
+
+	put("s/f", "new");
+	assert_int_equal(chmod("s/f", 0644), 0);
+	f->policy.preserve &= ~(unsigned)(PRESERVE_MODE | PRESERVE_OWNERSHIP);
+	put("d/f", "old");
+	assert_int_equal(chmod("d/f", 0600), 0);
+	if (root)
+		assert_int_equal(chown("d/f", 12, 34), 0);
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	assert_text("d/f", "new");
+	assert_int_equal(look("d/f").st_mode, S_IFREG | 0600);
+	if (root)
+		assert_true(look("d/f").st_uid == 12 && look("d/f").st_gid == 34);
+	/* A new file, as in cp: the umask has its say again. */
+	f->policy.remove_destination = true;
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	assert_int_equal(look("d/f").st_mode, S_IFREG | 0644);
+	assert_int_equal(look("d/f").st_uid, geteuid());
+	f->policy.remove_destination = false;
+	/* Preserved is preserved. */
+	assert_int_equal(chmod("d/f", 0600), 0);
+	f->policy.preserve = PRESERVE_ALL;
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	assert_int_equal(look("d/f").st_mode, S_IFREG | 0644);
+}
+
 static void update_older_replaces_only_what_is_older(void **state)
 {
 	struct fixture *f = *state;
@@ -462,6 +493,7 @@ int main(void)
 		TEST(the_same_file_is_refused),
 		TEST(the_very_name_is_refused_whatever_the_options),
 		TEST(update_none_leaves_what_is_there),
+		TEST(what_is_replaced_hands_its_owner_and_mode_down),
 		TEST(update_older_replaces_only_what_is_older),
 		TEST(coarse_times_are_compared_as_coarse),
 		TEST(what_is_complete_is_left_untouched),
