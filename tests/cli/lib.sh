@@ -111,6 +111,54 @@ expect_same_tree() {
   }
 }
 
+# What cp before 9.3 calls it.
+older_words() {
+  for word; do
+    shift
+    case $word in
+    --update=older) word=-u ;;
+    --update=none) word=-n ;;
+    --update=all) continue ;;
+    esac
+    set -- "$@" "$word"
+  done
+  ${both_cp:-cp -a} "$@"
+}
+
+# The times of all but directories: one that something was copied into has the
+# time of that moment.
+times_of() {
+  (cd "$1" && find . ! -type d -printf '%P %T@\n' | sort)
+}
+
+# both ARGUMENT...: the same to cp -a (or $both_cp) and to pcopy, each in its own
+# copy of the directory "model", called cp and pcopy; equal trees must come out,
+# and success or failure of both. With both_times=no the times are not compared.
+variants=0
+both() {
+  variants=$((variants + 1))
+  rm -rf cp pcopy
+  cp -a model cp
+  cp -a model pcopy
+  cp_status=0
+  (cd cp && older_words "$@") >cp.out 2>&1 || cp_status=1
+  status=0
+  (cd pcopy && "$PCOPY" "$@") >"$out" 2>"$err" || status=$?
+  case $cp_status-$status in
+  0-0 | 1-[12]) ;;
+  *) fail "pcopy $* ended with $status, cp with $cp_status: $(cat cp.out)" ;;
+  esac
+  treediff --ignore=times cp pcopy >differences 2>&1 || {
+    cat differences cp.out
+    fail "${both_cp:-cp -a} $* and pcopy $* differ"
+  }
+  [ "${both_times:-}" = no ] || [ "$(times_of cp)" = "$(times_of pcopy)" ] || {
+    times_of cp >cp.out
+    times_of pcopy | diff cp.out - || :
+    fail "times differ: ${both_cp:-cp -a} $* and pcopy $*"
+  }
+}
+
 # as_nobody COMMAND...: without root's privileges. "pcopy" is the program, in a
 # place where anybody may run it.
 as_nobody() {
