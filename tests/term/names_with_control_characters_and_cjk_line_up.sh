@@ -38,7 +38,7 @@ END
 # in_hand: a name is, as long as it can be told by its ending.
 in_hand() {
   ending=$(screen -J | sed -n 's/^\(stuck [0-9]*s: \)\{0,1\}src\/.*\.\([a-z0-9]*\)$/\2/p')
-  [ -n "$ending" ] && ! grep -qx -e "$ending" done
+  [ -n "$ending" ] && ! grep -qx -e "$ending" seen
 }
 
 # one_row COLUMNS: the name is in one row, as wide as there is room for whole
@@ -51,14 +51,14 @@ start_terminal 80 24
 fill_screen
 script 'pcopy -T src dst -j 1 --copy-contents'
 type_line '. ./run'
-: >done
+: >seen
 for _ in 1 2 3 4 5 6 7 8 9; do
   wait_until 20 in_hand
   wait_until 20 one_row 80
   tmux resize-window -x 41 -y 24
   wait_until 20 one_row 41
   tmux resize-window -x 80 -y 24
-  echo "$ending" >>done
+  echo "$ending" >>seen
   for fifo in src/*."$ending"; do
     timeout 20 sh -c ': >"$1"' - "$fifo" || fail "nobody reads .$ending"
   done
