@@ -260,8 +260,9 @@ static bool ask_type(const struct question *q)
 	if (S_ISDIR(q->dst.st_mode))
 		return fail(q, STAGE_IS_DIRECTORY, EISDIR);
 	if (is_special(q->dst.st_mode) && !policy->remove_destination) {
-		/* What a dead worker of this run left half made is ours to replace. */
-		if (q->entry->redo && q->of_this_run && same_special(q))
+		/* What a dead worker of this run left half made is ours to replace, and
+		 * a copy that is to be another name of one made before. */
+		if ((q->entry->redo && q->of_this_run && same_special(q)) || (q->linking && special_is_done(q)))
 			return true;
 		return special_is_done(q) ? settle(q, OUTCOME_UP_TO_DATE)
 		                          : fail(q, STAGE_SPECIAL_IN_THE_WAY, EEXIST);
