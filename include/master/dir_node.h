@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct dir_node {
+	struct dir_node *next, *prev; /* among the unfinished: intake's list */
 	struct dir_node *parent; /* counted; NULL for an operand that hangs on nothing */
 	uint64_t id;
 	uint64_t dev, ino;       /* of the source directory, as its parent's scan saw it */

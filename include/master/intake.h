@@ -35,6 +35,7 @@ struct intake {
 	bool slow_dest;            /* each request to the destination waits */
 	bool stopping;             /* make no further jobs */
 	uint64_t directories;      /* unfinished */
+	struct dir_node *unfinished; /* those: a run that is broken off gives them back */
 	uint32_t next_shared;      /* the shared-name operand to start next: one at a time, in order */
 	struct dir_node **root;    /* by operand, while it is unfinished */
 	struct { uint64_t dev, ino; } *made_root; /* destination directories of operands: never copied into themselves */

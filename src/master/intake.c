@@ -105,12 +105,33 @@ static void queue_scan(struct intake *intake, struct dir_node *dir, uint64_t cur
 	dir->pending--; /* the node was born with its listing pending */
 }
 
+static struct dir_node *begin_directory(struct intake *intake, struct dir_node *parent, uint32_t root, const char *name)
+{
+	struct dir_node *node = dir_node_new(parent, root, name);
+
+	node->next = intake->unfinished;
+	if (node->next)
+		node->next->prev = node;
+	intake->unfinished = node;
+	intake->directories++;
+	return node;
+}
+
+static void end_directory(struct intake *intake, struct dir_node *node)
+{
+	*(node->prev ? &node->prev->next : &intake->unfinished) = node->next;
+	if (node->next)
+		node->next->prev = node->prev;
+	intake->directories--;
+	dir_node_unref(node);
+}
+
 static struct dir_node *new_root(struct intake *intake, uint32_t index)
 {
 	const struct tree_root *root = &intake->operands->tree.roots[index];
 	int after = intake->operands->after[index];
 	struct dir_node *parent = after >= 0 ? intake->root[after] : NULL;
-	struct dir_node *node = dir_node_new(parent, index, "");
+	struct dir_node *node = begin_directory(intake, parent, index, "");
 
 	node->is_root = true;
 	if (!root->leaf) {
@@ -120,7 +141,6 @@ static struct dir_node *new_root(struct intake *intake, uint32_t index)
 	if (parent)
 		parent->pending++;
 	intake->root[index] = node;
-	intake->directories++;
 	return node;
 }
 
@@ -185,6 +205,8 @@ void intake_begin(struct intake *intake)
 
 void intake_done(struct intake *intake)
 {
+	while (intake->unfinished)
+		end_directory(intake, intake->unfinished);
 	free(intake->root);
 	free(intake->made_root);
 }
@@ -224,12 +246,11 @@ static void take_directory(struct intake *intake, struct dir_node *dir, const st
 	if (intake->policy->one_file_system && entry->dev != root->dev)
 		flags |= JOB_NO_DESCENT;
 
-	struct dir_node *child = dir_node_new(dir, dir->root, name);
+	struct dir_node *child = begin_directory(intake, dir, dir->root, name);
 
 	child->dev = entry->dev;
 	child->ino = entry->ino;
 	dir->pending++;
-	intake->directories++;
 	intake->tally->found_inodes++;
 	queue_scan(intake, child, 0, flags);
 }
@@ -428,10 +449,9 @@ void intake_finished(struct intake *intake, struct dir_node *dir)
 	uint32_t index = dir->root;
 	bool root = dir->is_root;
 
-	intake->directories--;
 	if (parent)
 		dir_node_ref(parent);
-	dir_node_unref(dir);
+	end_directory(intake, dir);
 	if (root) {
 		intake->root[index] = NULL;
 		if (intake->operands->tree.roots[index].shared_name && !intake->stopping)
