@@ -131,10 +131,26 @@ times_of() {
   (cd "$1" && find . ! -type d -printf '%P %T@\n' | sort)
 }
 
+# LeakSanitizer cannot look into a process that strace holds already.
+strace() {
+  ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" command strace "$@"
+}
+
+variants=0
+both_times=yes
+compare_times() {
+  both_times=$1
+}
+
+# same_inode FILE FILE
+same_inode() {
+  [ "$(stat -c %d:%i "$1")" = "$(stat -c %d:%i "$2")" ]
+}
+
 # both ARGUMENT...: the same to cp -a (or $both_cp) and to pcopy, each in its own
 # copy of the directory "model", called cp and pcopy; equal trees must come out,
-# and success or failure of both. With both_times=no the times are not compared.
-variants=0
+# and success or failure of both. The times are compared too, until
+# compare_times no.
 both() {
   variants=$((variants + 1))
   rm -rf cp pcopy
@@ -152,7 +168,7 @@ both() {
     cat differences cp.out
     fail "${both_cp:-cp -a} $* and pcopy $* differ"
   }
-  [ "${both_times:-}" = no ] || [ "$(times_of cp)" = "$(times_of pcopy)" ] || {
+  [ "$both_times" = no ] || [ "$(times_of cp)" = "$(times_of pcopy)" ] || {
     times_of cp >cp.out
     times_of pcopy | diff cp.out - || :
     fail "times differ: ${both_cp:-cp -a} $* and pcopy $*"

@@ -34,11 +34,11 @@ both -l dir-link new
 both -l src/file src/sub empty
 both -l src/file dst/alone
 both -lf src/file dst/alone
-[ pcopy/src/file -ef pcopy/dst/alone ] || fail "-lf made no hard link"
+same_inode pcopy/src/file pcopy/dst/alone || fail "-lf made no hard link"
 
 # -s: the text is the path as given, so it must be absolute, or right from the
 # current directory. Each side has a path of its own: the same word must be given.
-both_times=no
+compare_times no
 both -s src/file .
 both -s src/file new
 both --symbolic-link src/sub/two src/link .

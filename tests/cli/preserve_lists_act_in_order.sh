@@ -36,17 +36,17 @@ cd ..
 
 # Keeping times, we compare them all; otherwise files have those of this moment.
 for list in mode ownership timestamps links xattr context all mode,ownership links,xattr,timestamps; do
-  both_times=no
+  compare_times no
   case $list in
   *timestamps* | all) ;;
-  *) both_times= ;;
+  *) compare_times yes ;;
   esac
   # cp -a --no-preserve=all treats modes as --no-preserve=mode; see below.
   [ "$list" = all ] || both --no-preserve="$list" src new
-  both_times=no
+  compare_times no
   [ "$list" = context ] || both --no-preserve=all,mode --preserve="$list" src new
 done
-both_times=
+compare_times yes
 both -p src new
 both --preserve src new
 both -p -T src dst
@@ -68,7 +68,7 @@ if [ "$(id -u)" = 0 ]; then
   said "not kept on 1 entry: permissions"
   [ ! -u without-owner/setuid ] || fail "a setuid bit without its owner"
 fi
-both_times=no
+compare_times no
 both -p --no-preserve=timestamps src new
 both --no-preserve=mode,timestamps -T src dst
 both --no-preserve=timestamps --no-preserve=links -d src new

@@ -11,8 +11,12 @@ echo there >dst/there
 # fed COMMAND...: runs it with a writer at the FIFO.
 fed() {
   (printf 'through the pipe' >src/pipe) &
-  "$@"
-  wait
+  writer=$!
+  got_fed=0
+  "$@" || got_fed=$?
+  kill "$writer" 2>/dev/null || : # nobody came to read
+  wait "$writer" || :
+  return $got_fed
 }
 expect_status 0 fed timeout 60 "$PCOPY" --copy-contents src new
 [ -f new/pipe ] || fail "a FIFO that was read is no file"
