@@ -93,13 +93,9 @@ bool control_address(const char *dir, pid_t pid, struct sockaddr_un *ret_address
 /* The process number in the name of a socket; 0: it is something else. */
 static pid_t pid_of_name(const char *name)
 {
-	char again[40];
-	int pid = 0;
+	int pid;
 
-	if (sscanf(name, "pcopy-%9d.sock", &pid) != 1)
-		return 0;
-	snprintf(again, sizeof(again), "pcopy-%d.sock", pid);
-	return strcmp(name, again) == 0 && pid > 0 ? pid : 0;
+	return sscanf(name, "pcopy-%9d.sock", &pid) == 1 && pid > 0 ? pid : 0;
 }
 
 /* Removes a socket that nobody listens at. */

@@ -54,7 +54,7 @@ wait $master || :
 rm /tmp/pcopy-0
 mount -o remount,ro /tmp
 mount -o remount,ro /run
-run 0
+run 2M
 wait $master || exit 18
 [ "$(grep -c . run.err)" = 1 ] || exit 19 # the summary
 cmp src/file dst/file || exit 20
