@@ -12,6 +12,8 @@ head -c 2000000 /dev/urandom >src/file
 
 cat >inside <<'INSIDE'
 set -eu
+master=
+trap '[ -z "$master" ] || kill -KILL $master 2>/dev/null || :' EXIT
 mount -t tmpfs none /run
 mount -t tmpfs none /tmp
 unset XDG_RUNTIME_DIR
