@@ -17,6 +17,9 @@ ln dst/twin dst/other-name
 echo target >target
 ln -s ../target dst/link
 echo old >dst/under
+mkdir loops loops/dst
+echo new >loops/loop
+ln -s loop loops/dst/loop
 cd ..
 
 both --remove-destination -T src dst
@@ -30,6 +33,10 @@ both -f src/plain src/read-only src/twin dst
 both --force src/read-only dst
 both -f src/directory dst
 both src/plain src/read-only dst
+# A symbolic link that leads to itself goes with -f only.
+both loops/loop loops/dst
+both -f loops/loop loops/dst
+[ "$(cat pcopy/loops/dst/loop)" = new ] || fail "-f did not replace a looping link"
 both -f --remove-destination -T src dst
 [ "$(cat pcopy/dst/read-only)" = 'new read-only' ] || fail "a read-only file was not replaced"
 
