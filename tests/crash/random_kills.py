@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""SIGKILL for a process of the run, or for all of them, at random moments.
+
+A worker: the copy is complete, the status 0.  The master, or everything: what
+has a name is whole or can be seen not to be, and --resume completes it, with
+nothing lost and no stray name.
+
+    random_kills.py [--kills=N] [--seed=N]
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'faults'))
+import faults
+from killed_after_each_change import half_files
+
+JOBS = 4
+VARIANTS = {'new': (), 'new, --atomic': ('--atomic',), 'new, --sync=file': ('--sync=file',)}
+
+
+def start(variant):
+  return faults.Run([faults.PCOPY, f'-j{JOBS}', *VARIANTS[variant], '-T', 'src', 'dst'])
+
+
+def duration(variant):
+  """The shortest of three runs: few kills then come too late."""
+  shortest = 60
+  for _ in range(3):
+    faults.clear('dst')
+    run = start(variant).wait()
+    assert run.status == 0, run.text
+    shortest = min(shortest, run.seconds)
+  return shortest
+
+
+def all_are_gone(pids):
+  def gone(pid):
+    try:
+      with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as f:
+        return f.read().rpartition(')')[2].split()[0] in 'ZX'
+    except OSError:
+      return True
+  return lambda: all(map(gone, pids))
+
+
+def kill_some_workers(rng, run, at):
+  """One, and sometimes another one later.  Returns how many."""
+  killed = 0
+  for _ in range(rng.choice((1, 1, 2, 3))):
+    time.sleep(max(0, run.began + at - time.monotonic()))
+    victims = run.children()
+    if victims and run.process.poll() is None:
+      try:
+        os.kill(rng.choice(victims), signal.SIGKILL)
+        killed += 1
+      except ProcessLookupError:
+        pass
+    at += rng.random() * 0.05
+  return killed
+
+
+def one_kill(rng, how, variant, shortest):
+  """Returns (was anything hit, problems)."""
+  faults.clear('dst')
+  run = start(variant)
+  at = rng.random() * shortest
+  if how == 'a worker':
+    killed = kill_some_workers(rng, run, at)
+    run.wait(30)
+    problems = faults.Verdict(run, 'src', 'dst', statuses=(0,)).problems
+    return killed > 0, problems + ([run.text.strip()] if problems else [])
+  time.sleep(max(0, run.began + at - time.monotonic()))
+  workers = run.children()
+  hit = run.process.poll() is None
+  if how == 'the master':
+    run.process.kill()
+  else:
+    run.kill_all()
+  run.wait(30)
+  faults.await_that(all_are_gone(workers), 'the workers to end with their master')
+  problems = [f'half a file: {path}' for path in half_files(variant, 'dst')] if os.path.isdir('dst') else []
+  again = faults.run(faults.PCOPY, f'-j{JOBS}', '--resume', '-T', 'src', 'dst', seconds=30)
+  problems += [f'--resume: {problem}' for problem in faults.Verdict(again, 'src', 'dst', statuses=(0,)).problems]
+  return hit, problems + ([again.text.strip()] if problems else [])
+
+
+def main():
+  p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  p.add_argument('--kills', type=int, default=40, metavar='N')
+  p.add_argument('--seed', type=int, default=random.SystemRandom().randrange(1 << 32), metavar='N')
+  options = p.parse_args()
+  print(f'--seed={options.seed}', flush=True)
+  rng = random.Random(options.seed)
+  with faults.scratch():
+    faults.sh(sys.executable, os.path.join(faults.SUPPORT, 'mktree.py'), '--seed', str(options.seed), '--files', '250',
+              '--dirs', '30', '--deep', '30', 'src')
+    shortest = {variant: duration(variant) for variant in VARIANTS}
+    hits = wrong = 0
+    for number in range(options.kills):
+      how, variant = rng.choice(('a worker', 'a worker', 'the master', 'everything')), rng.choice(list(VARIANTS))
+      hit, problems = one_kill(rng, how, variant, shortest[variant])
+      hits += hit
+      if problems:
+        wrong += 1
+        print(f'FAIL: kill {number}: {how}, {variant}: {"; ".join(problems[:5])}', flush=True)
+  print(f'{options.kills} moments, {hits} hit something, {wrong} wrong')
+  sys.exit(1 if wrong or hits < options.kills // 2 else 0)
+
+
+if __name__ == '__main__':
+  main()
