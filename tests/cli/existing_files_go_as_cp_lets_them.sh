@@ -32,7 +32,7 @@ both --remove-destination src/link dst
 both -f src/plain src/read-only src/twin dst
 both --force src/read-only dst
 both -f src/directory dst
-both src/plain src/read-only dst
+both src/plain src/twin dst
 # A symbolic link that leads to itself goes with -f only.
 both loops/loop loops/dst
 both -f loops/loop loops/dst
