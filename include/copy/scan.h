@@ -17,7 +17,7 @@
 struct scan_entry {
 	const char *name;
 	uint64_t dev, ino, size, blocks;
-	uint32_t mode, nlink;
+	uint32_t mode, nlink; /* mode 0: it was not looked at, for want of patience; then only name counts */
 	int err;              /* positive errno when the entry could not be looked at; then only name counts */
 };
 
@@ -28,6 +28,13 @@ void scanner_free(struct scanner *scanner);
 
 /* Called for each entry; a negative return stops the slice and is returned. */
 typedef int scan_emit_fn(const struct scan_entry *entry, void *arg);
+
+/* From now on a slice looks at names for @ns, but at one at least; the others, if
+ * they are many, it only names, for somebody else to scan_look() at. (Without this: at all.) */
+void scanner_set_patience(struct scanner *scanner, uint64_t ns);
+
+/* Looks at one name and emits it, unless it is gone. Returns what @emit did, or 0. */
+int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, void *arg);
 
 /* Lists up to about @limit entries of @dir_fd (O_RDONLY, position is moved)
  * from @cursor (0: the start). @follow stats through symlinks (-L; a dangling

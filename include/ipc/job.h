@@ -24,6 +24,7 @@ enum job_kind {
 	JOB_FINISH,   /* dir's own metadata, after its last child */
 	JOB_FLUSH,    /* syncfs the destination */
 	JOB_DISCARD,  /* a given-up entry: remove its temporary file (.target) and what dead workers left of it */
+	JOB_LOOK,     /* entries of dir that a SCAN only named: only their names count */
 	JOB_KIND_COUNT,
 };
 
@@ -34,7 +35,8 @@ enum job_flag {
 	JOB_FIRST_SLICE = 1 << 3,
 	JOB_SHARED_NAME = 1 << 4, /* another SOURCE lands in this directory: merge, even where this run made it */
 	JOB_INTERMEDIATE = 1 << 5,/* SCAN/FINISH of a directory made for --parents */
-	JOB_FLAGS_KNOWN = (1 << 6) - 1, /* all of the above: other bits are nonsense */
+	JOB_LOOK_LATER = 1 << 6,  /* SCAN: looks that would take long are left to LOOK jobs */
+	JOB_FLAGS_KNOWN = (1 << 7) - 1, /* all of the above: other bits are nonsense */
 };
 
 /* One name of a batch, as the scan saw it. */
@@ -92,10 +94,10 @@ void job_buffer_done(struct job_buffer *buffer);
  * -EBADMSG when any length, count or string does not add up. Every entry is
  * checked here, so that job_view_next() cannot fail. Names are one component of
  * at most 255 bytes, not "." or ".."; dir, and LINK's target, are relative, without
- * an empty or ".." component. COPY, LINK and DISCARD have at least one entry,
+ * an empty or ".." component. COPY, LINK, DISCARD and LOOK have at least one entry,
  * RANGE and COMMIT exactly one, the others none. RANGE's and COMMIT's target is
  * a name, DISCARD's a name or "" (never a LINK's path: it would be removed);
- * SCAN, COPY, FINISH and FLUSH have none. */
+ * the others have none. */
 int job_parse(const void *frame, size_t len, struct job_view *ret_view);
 
 /* Returns the next entry in @ret_entry, or false after the last. */

@@ -31,7 +31,7 @@ struct record {
 	union {
 		struct {             /* ENTRY */
 			uint64_t dev, ino, size, blocks; /* blocks: 512-byte units */
-			uint32_t mode, nlink;
+			uint32_t mode, nlink;    /* mode 0: not looked at, only the name counts */
 			uint32_t err;            /* positive errno: it could not be looked at; only the name counts */
 		} entry;
 		struct {             /* SCANNED */

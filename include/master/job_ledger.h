@@ -28,7 +28,7 @@ enum job_class {
 	CLASS_LINK,
 	CLASS_BIG,    /* copies of a big file, biggest first */
 	CLASS_COPY,   /* batches, in order; a queue for each worker */
-	CLASS_SCAN,   /* listings, last in first out: depth first */
+	CLASS_SCAN,   /* listings and looks, last in first out: depth first */
 	CLASS_COUNT,
 };
 

@@ -186,6 +186,7 @@ static bool count_fits_kind(const struct job_view *view)
 	case JOB_COPY:
 	case JOB_LINK:
 	case JOB_DISCARD:
+	case JOB_LOOK:
 		return view->count > 0;
 	case JOB_RANGE:
 	case JOB_COMMIT:

@@ -126,7 +126,7 @@ static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, co
 
 static enum confirm_verdict on_scanned(struct confirm *confirm, struct job *job, const struct record *record)
 {
-	if (job->kind != JOB_SCAN || intake_scanned(confirm->intake, job, record) < 0)
+	if ((job->kind != JOB_SCAN && job->kind != JOB_LOOK) || intake_scanned(confirm->intake, job, record) < 0)
 		return CONFIRM_NONSENSE;
 	ledger_done(confirm->intake->ledger, job);
 	return CONFIRM_SCANNED;

@@ -60,7 +60,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot)
 	if ((job = ledger_peek(ledger, CLASS_LINK)) != NULL)
 		return job;
 	if (wants_scan(dispatch))
-		return ledger_peek(ledger, CLASS_SCAN);
+		return ledger_peek_near(ledger, CLASS_SCAN, slot);
 	if ((job = ledger_peek(ledger, CLASS_BIG)) != NULL) {
 		if (may_start_big(dispatch, held))
 			return job;

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #define BATCH_BYTES (4u << 20)
+#define LOOK_LEAST 4       /* names: for fewer it does not pay to open a directory */
 #define SLICE_FIRST 256    /* the others have nothing to do until it is in */
 #define SLICE_ENTRIES 2048
 
@@ -97,7 +98,7 @@ struct job *intake_job(struct intake *intake, enum job_class class, enum job_kin
 static void queue_scan(struct intake *intake, struct dir_node *dir, uint64_t cursor, uint32_t flags)
 {
 	struct job_view view = {
-		.target = "", .flags = flags, .offset = cursor,
+		.target = "", .flags = flags | (intake->jobs > 1 ? JOB_LOOK_LATER : 0), .offset = cursor,
 		.length = flags & JOB_FIRST_SLICE ? SLICE_FIRST : SLICE_ENTRIES,
 	};
 
@@ -343,9 +344,24 @@ static void root_is_there(struct intake *intake, struct dir_node *dir, const str
 			start_root(intake, (uint32_t)i);
 }
 
+/* So many names a job as the slice had time for. */
+static void queue_look(struct intake *intake, struct dir_node *dir, const char *name, uint32_t most, struct job **look)
+{
+	struct job_entry named = { .name = name, .name_len = (uint16_t)strlen(name) };
+
+	if (!*look)
+		*look = intake_job(intake, CLASS_SCAN, JOB_LOOK, dir, NULL);
+	ledger_add(*look, &named);
+	if ((*look)->entries >= (most < LOOK_LEAST ? LOOK_LEAST : most) || (*look)->entries >= LEDGER_BATCH_MAX) {
+		ledger_queue(intake->ledger, *look);
+		*look = NULL;
+	}
+}
+
 static void take_slice(struct intake *intake, struct dir_node *dir, const struct slice *slice)
 {
-	struct job *batch = NULL;
+	struct job *batch = NULL, *later = NULL;
+	uint32_t looked_at = 0;
 
 	for (uint32_t at = 0; slice && at < slice->used;) {
 		struct packed_entry entry;
@@ -354,7 +370,10 @@ static void take_slice(struct intake *intake, struct dir_node *dir, const struct
 		const char *name = (const char *)slice->data + at + sizeof(entry);
 
 		at += (uint32_t)(sizeof(entry) + entry.name_len + 1);
-		if (entry.err)
+		looked_at += entry.mode != 0;
+		if (!entry.err && !entry.mode)
+			queue_look(intake, dir, name, looked_at, &later);
+		else if (entry.err)
 			refuse(intake, dir, name, STAGE_STAT_SOURCE, entry.err);
 		else if (S_ISDIR(entry.mode))
 			take_directory(intake, dir, &entry, name);
@@ -363,6 +382,8 @@ static void take_slice(struct intake *intake, struct dir_node *dir, const struct
 	}
 	if (batch)
 		ledger_queue(intake->ledger, batch);
+	if (later)
+		ledger_queue(intake->ledger, later);
 }
 
 int intake_scanned(struct intake *intake, struct job *job, const struct record *record)

@@ -85,7 +85,7 @@ static unsigned redo_directory(struct intake *intake, struct job *job, bool in_h
 
 	if (job->dir)
 		report_outcome(intake->report, &subject, &outcome);
-	if (job->kind == JOB_SCAN)
+	if (job->kind == JOB_SCAN || job->kind == JOB_LOOK)
 		intake_piece_done(intake, job->dir);
 	else if (job->kind == JOB_FINISH)
 		intake_finished(intake, job->dir);
@@ -101,7 +101,7 @@ unsigned recovery_take_back(struct intake *intake, unsigned slot, const struct g
 	while ((job = ledger_oldest(intake->ledger, slot)) != NULL) {
 		bool in_hand = last->job == job->id;
 
-		if (job->entries > 0)
+		if (job->entries > 0 && job->kind != JOB_LOOK)
 			again += redo_batch(intake, job, in_hand ? (int)last->index : -1);
 		else
 			again += redo_directory(intake, job, in_hand);

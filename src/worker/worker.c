@@ -32,6 +32,7 @@
 #include <time.h>
 
 #define LOW_WORK 2 /* frames in memory: time to ask for more */
+#define LOOK_NS (8 * NS_PER_MS) /* the looks of one listing; about two batches */
 
 struct worker {
 	const struct worker_setup *setup;
@@ -253,20 +254,28 @@ static int make_destination(struct worker *worker, const struct job_view *job, i
 	return fd;
 }
 
+static void listing_failed(struct record *scanned, int err)
+{
+	scanned->scanned.outcome = (struct outcome){
+		.status = OUTCOME_FAILED,
+		.stage = err == -ECANCELED ? STAGE_INTERRUPTED : STAGE_SCAN,
+		.err = -err,
+	};
+}
+
 static void list_slice(struct worker *worker, const struct job_view *job, int src_fd, struct record *scanned)
 {
 	struct scan_context context = { worker, job, 0 };
 	uint64_t cursor = 0;
 	bool last = true, follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
+
+	scanner_set_patience(worker->scanner, job->flags & JOB_LOOK_LATER ? LOOK_NS : UINT64_MAX);
+
 	int err = scan_slice(worker->scanner, src_fd, job->offset, (uint32_t)job->length, follow, on_scan_entry,
 	                     &context, &cursor, &last);
 
 	if (err < 0)
-		scanned->scanned.outcome = (struct outcome){
-			.status = OUTCOME_FAILED,
-			.stage = err == -ECANCELED ? STAGE_INTERRUPTED : STAGE_SCAN,
-			.err = -err,
-		};
+		listing_failed(scanned, err);
 	scanned->scanned.cursor = cursor;
 	scanned->scanned.last = last || err < 0;
 	scanned->scanned.entries = context.entries;
@@ -304,6 +313,28 @@ static void scan(struct worker *worker, const struct job_view *job)
 		if (place)
 			list_slice(worker, job, place->src_fd, &record);
 	}
+	tell_record(&worker->tell, &record, NULL);
+}
+
+/* The names a slice had no patience for. */
+static void look(struct worker *worker, const struct job_view *job)
+{
+	struct record record = { .kind = RECORD_SCANNED, .job = job->id, .scanned = { .last = 1 } };
+	const struct place *place = open_dirs_get(worker->dirs, job, &record.scanned.outcome);
+	struct scan_context context = { worker, job, 0 };
+	bool follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
+	struct job_view view = *job;
+	struct job_entry named;
+	int err = 0;
+
+	tell_activity(&worker->tell, ACTIVITY_SCAN);
+	while (place && err == 0 && job_view_next(&view, &named)) {
+		tell_in_hand(&worker->tell, context.entries);
+		err = scan_look(place->src_fd, named.name, follow, on_scan_entry, &context);
+	}
+	if (err < 0)
+		listing_failed(&record, err);
+	record.scanned.entries = context.entries;
 	tell_record(&worker->tell, &record, NULL);
 }
 
@@ -350,6 +381,9 @@ static void do_job(struct worker *worker, const struct job_view *job)
 	switch (job->kind) {
 	case JOB_SCAN:
 		scan(worker, job);
+		break;
+	case JOB_LOOK:
+		look(worker, job);
 		break;
 	case JOB_COPY:
 		each_entry(worker, job, copy_one);

@@ -33,6 +33,19 @@ static int note(const struct scan_entry *entry, void *arg)
 	return seen->on_emit ? seen->on_emit(entry) : 0;
 }
 
+struct patient {
+	struct seen seen;
+	unsigned looked_at;
+};
+
+static int note_looks(const struct scan_entry *entry, void *arg)
+{
+	struct patient *patient = arg;
+
+	patient->looked_at += entry->mode != 0;
+	return note(entry, &patient->seen);
+}
+
 static int scan_all(int fd, uint32_t limit, bool follow, struct seen *seen)
 {
 	struct scanner *scanner;
@@ -285,10 +298,50 @@ static void a_failed_listing_is_an_error(void **state)
 	assert_int_equal(seen.names, 0);
 }
 
+/* Out of patience at once: one name looked at, the others named, each once; a few are looked at anyhow. */
+static void what_comes_too_late_is_only_named(void **state)
+{
+	struct fixture *f = *state;
+	struct patient patient = { .seen = { .count = calloc(MANY, sizeof *patient.seen.count) } };
+	struct scanner *scanner;
+	uint64_t cursor = 0;
+	bool last = false;
+
+	assert_int_equal(scanner_new(&scanner), 0);
+	scanner_set_patience(scanner, 0);
+	assert_int_equal(scan_slice(scanner, f->place.src_fd, 0, 300, false, note_looks, &patient, &cursor, &last), 0);
+	assert_int_equal(patient.seen.names, 300);
+	assert_int_equal(patient.looked_at, 1);
+	for (int i = 0; i < MANY; i++)
+		assert_true(patient.seen.count[i] <= 1);
+	patient.looked_at = 0;
+	assert_int_equal(scan_slice(scanner, f->place.src_fd, 0, 10, false, note_looks, &patient, &cursor, &last), 0);
+	assert_int_equal(patient.looked_at, 10);
+	free(patient.seen.count);
+	scanner_free(scanner);
+}
+
+static void a_name_is_looked_at_by_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct patient patient = { 0 };
+
+	put("s/named", "seven");
+	assert_int_equal(scan_look(f->place.src_fd, "named", false, note_looks, &patient), 0);
+	assert_int_equal(patient.looked_at, 1);
+	assert_int_equal(patient.seen.entry.size, 5);
+	assert_int_equal(scan_look(f->place.src_fd, "gone", false, note_looks, &patient), 0);
+	assert_int_equal(patient.seen.names, 1);
+	patient.seen.stop_after = 1;
+	assert_int_equal(scan_look(f->place.src_fd, "named", false, note_looks, &patient), -ECANCELED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(loses_and_repeats_nothing_in_slices, many_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(what_comes_too_late_is_only_named, many_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_name_is_looked_at_by_itself, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(says_what_stat_says, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(an_empty_directory_is_one_empty_slice, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_link_is_followed_only_when_asked_and_only_to_something, fixture_setup,
