@@ -49,7 +49,7 @@ void session_begin(struct session *session);
 void session_on_completions(struct session *session); /* the doorbell, or the tick */
 void session_on_worker_end(struct session *session, unsigned slot);
 void session_on_tick(struct session *session);        /* ten times a second: redraw and watch */
-void session_on_stop_signal(struct session *session, int signal); /* once: tidily; twice: now */
+void session_on_stop_signal(struct session *session, int signal); /* once: tidily; SIGINT after it: now */
 void session_on_status_signal(struct session *session);
 void session_on_suspend(struct session *session);
 void session_on_resume(struct session *session);

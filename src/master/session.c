@@ -374,9 +374,11 @@ void session_on_tick(struct session *session)
 	show(session);
 }
 
+/* Only ^C says more the second time: timeout(1) and a shell that loses its
+ * terminal send their signal to the process and to its group. */
 void session_on_stop_signal(struct session *session, int signal)
 {
-	bool again = session->stop_signal != 0;
+	bool again = session->stop_signal != 0 && signal == SIGINT;
 
 	session->stop_signal = signal;
 	stop(session, again ? 0 : STOP_PATIENCE);

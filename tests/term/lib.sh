@@ -50,10 +50,12 @@ screen() {
   tmux capture-pane -p "$@" | sed 's/ *$//'
 }
 
-# No empty rows, no filling, and what differs from run to run taken out.
+# No empty rows, no filling, and of a summary only the part that is the same in
+# every run; one with something behind it stays whole.
 screen_text() {
-  screen -J "$@" | sed -e '/^$/d' -e '/^row [0-9]*$/d' -e '/^\$ \. \.\/fill$/d' \
-    -e 's/^\(pcopy: \)\(.*: \)\{0,1\}\(copied [0-9]* files\{0,1\}\) .*/\1\2\3/'
+  size='[0-9.]+ [KMG]?i?B'
+  screen -J "$@" | sed -E -e '/^$/d' -e '/^row [0-9]*$/d' -e '/^\$ \. \.\/fill$/d' \
+    -e "s!^(pcopy: (interrupted: )?copied [0-9]+ files?) \\($size\\)( in [0-9]+ director[a-z]+)? in [0-9.]+s(, $size/s)?(, [0-9]+ files/s)?, [0-9]+ workers?(, [0-9]+ [a-z ]+)*\$!\\1!"
 }
 
 # wait_screen PATTERN: until some row matches it.

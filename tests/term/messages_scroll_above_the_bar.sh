@@ -30,7 +30,7 @@ done
 [ "$(screen -S - | grep -c '▏.*%')" = 1 ] || fail_on_screen "the bar left copies of itself"
 screen | sed '/^$/d' | tail -n 2 | head -n 1 | grep -q '%' || fail_on_screen "the bar is not below"
 listed() {
-  [ "$(screen -J -S - | grep -c '^.src/.* -> ')" = 10 ]
+  [ "$(screen -J -S - | grep -c '^.src/[0-9].* -> ')" = 10 ]
 }
 wait_until 20 listed
 for i in $(seq 10); do

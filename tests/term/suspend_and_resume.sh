@@ -80,3 +80,17 @@ away = last["t"] - last["elapsed_s"]
 print(last["t"], last["elapsed_s"])
 exit(not (last["event"] == "summary" and 3 <= away <= last["t"]))
 END
+
+# Where no shell could bring it back, ^Z does not stop it.
+rm -r dst "$held"
+hold src
+tmux new-window -d "exec '$PCOPY' -T src dst -j 2 --copy-contents"
+wait_until 20 all_but_one
+tmux send-keys -t :1 C-z
+release
+window_gone() {
+  [ "$(tmux list-windows | wc -l)" = 1 ]
+}
+wait_until 20 window_gone
+rm "$held" dst/held
+expect_same_tree src/a dst/a
