@@ -84,7 +84,7 @@ END
 # Where no shell could bring it back, ^Z does not stop it.
 rm -r dst "$held"
 hold src
-tmux new-window -d "exec '$PCOPY' -T src dst -j 2 --copy-contents"
+tmux new-window -d "'$PCOPY' -T src dst -j 2 --copy-contents; true"
 wait_until 20 all_but_one
 tmux send-keys -t :1 C-z
 release
