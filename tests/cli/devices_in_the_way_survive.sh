@@ -12,6 +12,8 @@ python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("dst/socket")'
 if mknod dst/null c 1 3 2>/dev/null && mknod dst/full c 1 7 && mknod dst/loop b 7 250; then
   nodes="$nodes null full loop"
 fi
+# Older than their sources, or -u leaves them alone without a word.
+touch -c -d 2002-03-04 dst/*
 for node in $nodes; do
   echo "contents for $node" >"src/$node"
 done
