@@ -34,7 +34,8 @@ trap term_cleanup EXIT
 start_terminal() {
   mkdir -p "$TEST_DIR/bin"
   ln -sf "$PCOPY" "$TEST_DIR/bin/pcopy"
-  command tmux -S "$TEST_DIR/tmux" -f /dev/null -u start-server \; set -g status off \; set -g escape-time 0 \; \
+  # The user's own shell may be one that refuses (nologin).
+  SHELL=/bin/sh command tmux -S "$TEST_DIR/tmux" -f /dev/null -u start-server \; set -g status off \; set -g escape-time 0 \; \
     new-session -d -x "$1" -y "$2" "exec env -u HISTFILE PATH='$TEST_DIR/bin:$PATH' PS1='\$ ' PS2='> ' \
       bash --norc --noprofile --noediting -i" ||
     skip "tmux does not start here"
