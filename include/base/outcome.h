@@ -68,6 +68,7 @@ enum loss {
 	LOSS_ACL,
 	LOSS_HOLES,        /* holes became zeros */
 	LOSS_HARD_LINK,    /* a further link became a copy */
+	LOSS_SYMLINK,      /* a symlink could not be made */
 	LOSS_SPECIAL,      /* a device, FIFO or socket could not be made */
 	LOSS_CONTEXT,
 	LOSS_COUNT,

@@ -104,6 +104,8 @@ const char *outcome_loss_name(enum loss class)
 		return "holes";
 	case LOSS_HARD_LINK:
 		return "hard links";
+	case LOSS_SYMLINK:
+		return "symbolic links";
 	case LOSS_SPECIAL:
 		return "special files";
 	case LOSS_CONTEXT:

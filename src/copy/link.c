@@ -40,10 +40,12 @@ static bool refused(int err)
 static void copy_instead(struct copier *copier, const struct place *place, const struct entry *entry,
                          struct outcome *ret)
 {
+	const uint32_t not_made = LOSS_BIT(LOSS_SYMLINK) | LOSS_BIT(LOSS_SPECIAL);
+
 	if (copier->policy->preserve_required & PRESERVE_LINKS)
 		return;
 	entry_copy(copier, place, entry, ret);
-	if (ret->status == OUTCOME_COPIED && !(ret->lost & LOSS_BIT(LOSS_SPECIAL)))
+	if (ret->status == OUTCOME_COPIED && !(ret->lost & not_made))
 		ret->lost |= LOSS_BIT(LOSS_HARD_LINK);
 }
 

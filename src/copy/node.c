@@ -189,7 +189,7 @@ static void publish_copy(const struct copier *copier, const struct place *place,
 	err = node_publish(copier, place, entry, src, existing, node, ret);
 	if (err < 0 && ret->stage == STAGE_CREATE && cannot_be_held(place, src->st_mode, err)) {
 		entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
-		ret->lost = LOSS_BIT(LOSS_SPECIAL);
+		ret->lost = LOSS_BIT(node->kind == NODE_SYMLINK ? LOSS_SYMLINK : LOSS_SPECIAL);
 	}
 }
 

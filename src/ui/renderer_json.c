@@ -197,7 +197,7 @@ static void add_summary(struct json *json, const struct summary *summary)
 {
 	static const char *const methods[DATA_COUNT] = {"none", "plain", "offload", "reflink"};
 	static const char *const losses[LOSS_COUNT] = {"owner",	 "mode",  "times",     "xattr",	  "acl",
-						       "holes", "hard_link", "special", "context"};
+						       "holes", "hard_link", "symlink", "special", "context"};
 
 	json_number(json, "files", summary->files);
 	json_number(json, "directories", summary->directories);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """SIGKILL for a process of the run, or for all of them, at random moments.
 
-A worker: the copy is complete, the status 0.  The master, or everything: what
-has a name is whole or can be seen not to be, and --resume completes it, with
-nothing lost and no stray name.
+A worker (which may also crash, of SIGSEGV or SIGBUS): the copy is complete, the
+status 0.  The master, or everything: what has a name is whole or can be seen not
+to be, and --resume completes it, with nothing lost and no stray name.
 
     random_kills.py [--kills=N] [--seed=N]
 """
@@ -57,7 +57,7 @@ def kill_some_workers(rng, run, at):
     victims = run.children()
     if victims and run.process.poll() is None:
       try:
-        os.kill(rng.choice(victims), signal.SIGKILL)
+        os.kill(rng.choice(victims), rng.choice((signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS)))
         killed += 1
       except ProcessLookupError:
         pass

@@ -6,16 +6,16 @@ having been forgotten.
 
 Errors by which a kernel makes a statement are not for one call of many, when
 it goes on to contradict it: EOPNOTSUPP of listxattr says that a file system has
-none, ENODATA of getxattr that the attribute is gone, ENXIO of lseek that there
-is no data.
+none, ENOENT of stat that a name just listed is gone, ENODATA of getxattr that
+an attribute is, ENXIO of lseek that there is no data.
 """
 
 ERRNOS = {line.split()[0]: line.split()[1:] for line in '''
 openat EIO EMFILE ENOSPC EACCES EINTR ENOENT ENFILE ENOMEM EROFS EDQUOT ESTALE EPERM ELOOP
 openat2 ENOSYS EIO EPERM EAGAIN EINTR EMFILE ELOOP EXDEV ENOENT EACCES ESTALE
-newfstatat EIO ENOENT EACCES ENOMEM ESTALE
+newfstatat EIO ENOMEM EACCES ESTALE
 fstat EIO ESTALE ENOMEM
-statx EIO ENOSYS EPERM ENOENT EACCES ESTALE
+statx EIO ENOSYS EPERM EACCES ESTALE
 fstatfs EIO ENOSYS
 statfs EIO ENOSYS
 getdents64 EIO ESTALE ENOENT EINTR

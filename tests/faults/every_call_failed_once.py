@@ -31,6 +31,7 @@ TOOLS = {
   'cp': lambda jobs, merge: ['cp', '-a', '-T'],
   'rsync': lambda jobs, merge: ['rsync', '-aHAX'],
 }
+FEW = 12
 CALL = re.compile(r'^(\d+) +([a-z_0-9]+)\((?:\d+<([^>]*)>)?')
 Case = collections.namedtuple('Case', 'scene call errno position when jobs')
 
@@ -106,10 +107,15 @@ def plan(tool, full, only):
 
 def places(times, full):
   """(position, when, workers): the first with two workers at it, the others with one, whose calls are
-  the same in each run.  The last of the master and that of the worker differ."""
+  the same in each run.  The last of the master and that of the worker differ.  Of what is called a few
+  times only, the grid has each time."""
+  most = times[-1] if times else 0
   last = [('last', n, 1) for n in times if n > 2]
-  second = [('second', 2, 1)] if times and times[-1] > 1 else []
-  return [('first', 1, 2)] + (second + last if full or not last else last[-1:])
+  if not full:
+    return [('first', 1, 2)] + last[-1:]
+  second = [('second', 2, 1)] if most > 1 else []
+  between = [('between', n, 1) for n in range(3, most) if n not in times] if most <= FEW else []
+  return [('first', 1, 2)] + second + between + last
 
 
 class Outcome:
