@@ -23,6 +23,7 @@ struct dispatch {
 	struct job_ledger *ledger;
 	unsigned in_use;           /* slots that are given work: the first so many that live */
 	unsigned batch_limit;      /* names a batch may have, by how long batches took */
+	uint64_t listed;           /* slices of directories that came back */
 	double entry_ns;           /* smoothed time of one entry; 0 until measured */
 	uint64_t last_done_ns[POOL_MAX];
 	bool paused;

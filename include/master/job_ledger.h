@@ -76,8 +76,10 @@ void ledger_queue(struct job_ledger *ledger, struct job *job);
 struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class);
 struct job *ledger_peek_near(const struct job_ledger *ledger, enum job_class class, unsigned slot);
 
-/* The next COPY for @slot: of a directory it has open; else some of the worker's
- * with the most of them are made its own. */
+/* The next COPY of a directory that @slot has open, or NULL. And the next COPY
+ * for it at all: without one of those, some of the worker's with the most of them are
+ * made its own. */
+struct job *ledger_peek_own_copy(const struct job_ledger *ledger, unsigned slot);
 struct job *ledger_peek_copy(struct job_ledger *ledger, unsigned slot);
 
 /* QUEUED to SENT. */

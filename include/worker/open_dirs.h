@@ -46,6 +46,7 @@ void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_
 /* Forgets a finished directory. */
 void open_dirs_drop(struct open_dirs *dirs, const struct job_view *job);
 
-/* A directory of the destination by its path below the base. Returns a
+/* A directory of the destination by its path below the base, opened with
+ * @flags (O_RDONLY; O_PATH, cheaper, only to name things in it). Returns a
  * descriptor the caller owns, or -errno. */
-int open_dirs_dest(struct open_dirs *dirs, const char *path);
+int open_dirs_dest(struct open_dirs *dirs, const char *path, int flags);

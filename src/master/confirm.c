@@ -128,6 +128,7 @@ static enum confirm_verdict on_scanned(struct confirm *confirm, struct job *job,
 {
 	if ((job->kind != JOB_SCAN && job->kind != JOB_LOOK) || intake_scanned(confirm->intake, job, record) < 0)
 		return CONFIRM_NONSENSE;
+	dispatch_learn(confirm->dispatch, job, clock_now_ns());
 	ledger_done(confirm->intake->ledger, job);
 	return CONFIRM_SCANNED;
 }

@@ -3,11 +3,14 @@
  * that the last jobs of a run spread out. Within a worker's turn, by class:
  *
  *   FINISH, LINK   short, and they free memory
- *   SCAN           while the queue is short of entries, by half of the workers:
- *                  the total is known early and no one runs dry
+ *   SCAN           by one worker in eight, while the queue is short of entries: the
+ *                  total is known early
  *   BIG            only to a worker that holds nothing, and nothing is sent
  *                  behind it: work behind a big file waits for minutes
- *   COPY           preferably to the worker that has the directory open
+ *   COPY           of a directory that the worker has open: another would have to
+ *                  open it, as many requests as half a small file
+ *   SCAN           by half of the workers, so that no one runs dry
+ *   COPY           taken over from others
  *
  * A FINISH is left to the worker that has its directory open, until somebody has
  * nothing else to do or they pile up.
@@ -22,19 +25,38 @@
 
 #define WINDOW_MOST 8                  /* jobs a worker holds: one in hand, the rest to hide the round trip */
 #define WINDOW_NS (2.0 * NS_PER_MS)    /* and the time they should take */
+#define ALONE_NS (8.0 * NS_PER_MS)
 #define HIGH_WATER 32768               /* entries queued: about 4 MiB */
+#define EAGER_PART 8                   /* one worker in so many lists rather than copies */
 #define BATCH_NS (4.0 * NS_PER_MS)     /* what a batch should take */
 #define BATCH_MOST 64
 #define FINISH_MOST 16                 /* that wait for the worker with the directory open */
 
-static bool wants_scan(const struct dispatch *dispatch)
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Half of the workers; more where listings bring nothing to copy. Not all at once
+ * then: in a new directory they wait for one another, as mkdir(2) has it to itself,
+ * and nobody would be free for what the first of them finds. */
+static uint64_t most_scans(const struct dispatch *dispatch)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
-	unsigned scanning = ledger_sent_of(ledger, CLASS_SCAN);
-	bool copies = ledger_queued(ledger, CLASS_COPY) || ledger_queued(ledger, CLASS_BIG);
-	unsigned most = copies ? (dispatch->in_use + 1) / 2 : dispatch->in_use * WINDOW_MOST;
+	const struct job *next = ledger_peek(ledger, CLASS_SCAN);
+	unsigned half = (dispatch->in_use + 1) / 2;
 
-	return ledger_queued(ledger, CLASS_SCAN) && ledger_queued_entries(ledger) < HIGH_WATER && scanning < most;
+	if (ledger_queued(ledger, CLASS_COPY) || ledger_queued(ledger, CLASS_BIG))
+		return half;
+	return next && next->kind == JOB_LOOK ? UINT64_MAX : half + dispatch->listed;
+}
+
+static bool may_scan(const struct dispatch *dispatch, uint64_t at_once)
+{
+	const struct job_ledger *ledger = dispatch->ledger;
+
+	return ledger_queued(ledger, CLASS_SCAN) && ledger_queued_entries(ledger) < HIGH_WATER &&
+	       ledger_sent_of(ledger, CLASS_SCAN) < at_once;
 }
 
 /* A big file may start here; one worker is kept for the scan while there is one. */
@@ -59,7 +81,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot)
 		return job;
 	if ((job = ledger_peek(ledger, CLASS_LINK)) != NULL)
 		return job;
-	if (wants_scan(dispatch))
+	if (may_scan(dispatch, most(1, dispatch->in_use / EAGER_PART)))
 		return ledger_peek_near(ledger, CLASS_SCAN, slot);
 	if ((job = ledger_peek(ledger, CLASS_BIG)) != NULL) {
 		if (may_start_big(dispatch, held))
@@ -67,6 +89,10 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot)
 		if (ledger_sent_of(ledger, CLASS_BIG) == 0 && held > 0)
 			return NULL; /* let one run dry for it */
 	}
+	if ((job = ledger_peek_own_copy(ledger, slot)) != NULL)
+		return job;
+	if (may_scan(dispatch, most_scans(dispatch)))
+		return ledger_peek_near(ledger, CLASS_SCAN, slot);
 	job = ledger_peek_copy(dispatch->ledger, slot);
 	return job ? job : ledger_peek(ledger, CLASS_FINISH);
 }
@@ -83,11 +109,14 @@ static bool give_one(struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
 	return true;
 }
 
-/* Short jobs want a longer queue; on slow storage two are plenty, and more
- * would be hoarded. */
+/* Short jobs want a longer queue; on slow storage two are plenty, and a second
+ * one behind what takes this long is hoarded: nobody waits as long for the master. */
 static unsigned window(const struct dispatch *dispatch)
 {
 	double jobs = dispatch->entry_ns > 0 ? WINDOW_NS / dispatch->entry_ns : 0;
+
+	if (dispatch->entry_ns > ALONE_NS)
+		return 1;
 
 	return jobs < 2 ? 2 : jobs > WINDOW_MOST ? WINDOW_MOST : (unsigned)jobs;
 }
@@ -120,6 +149,8 @@ void dispatch_learn(struct dispatch *dispatch, const struct job *job, uint64_t n
 	uint64_t began = job->sent_ns > *last ? job->sent_ns : *last; /* it waited behind the one before */
 
 	*last = now_ns;
+	if (job->kind == JOB_SCAN)
+		dispatch->listed++;
 	if (job->class != CLASS_COPY || job->entries == 0 || now_ns <= began)
 		return;
 	double took = (double)(now_ns - began) / job->entries;

@@ -344,7 +344,16 @@ static void root_is_there(struct intake *intake, struct dir_node *dir, const str
 			start_root(intake, (uint32_t)i);
 }
 
-/* So many names a job as the slice had time for. */
+/* So many names a job as the slice had time for, or fewer, so that every worker
+ * gets some. */
+static uint32_t most_looks(const struct intake *intake, uint32_t listed, uint32_t looked_at)
+{
+	uint32_t share = (listed - looked_at) / intake->jobs + 1;
+	uint32_t most = looked_at < share ? looked_at : share;
+
+	return most < LOOK_LEAST ? LOOK_LEAST : most;
+}
+
 static void queue_look(struct intake *intake, struct dir_node *dir, const char *name, uint32_t most, struct job **look)
 {
 	struct job_entry named = { .name = name, .name_len = (uint16_t)strlen(name) };
@@ -352,7 +361,7 @@ static void queue_look(struct intake *intake, struct dir_node *dir, const char *
 	if (!*look)
 		*look = intake_job(intake, CLASS_SCAN, JOB_LOOK, dir, NULL);
 	ledger_add(*look, &named);
-	if ((*look)->entries >= (most < LOOK_LEAST ? LOOK_LEAST : most) || (*look)->entries >= LEDGER_BATCH_MAX) {
+	if ((*look)->entries >= most || (*look)->entries >= LEDGER_BATCH_MAX) {
 		ledger_queue(intake->ledger, *look);
 		*look = NULL;
 	}
@@ -372,7 +381,7 @@ static void take_slice(struct intake *intake, struct dir_node *dir, const struct
 		at += (uint32_t)(sizeof(entry) + entry.name_len + 1);
 		looked_at += entry.mode != 0;
 		if (!entry.err && !entry.mode)
-			queue_look(intake, dir, name, looked_at, &later);
+			queue_look(intake, dir, name, most_looks(intake, slice->count, looked_at), &later);
 		else if (entry.err)
 			refuse(intake, dir, name, STAGE_STAT_SOURCE, entry.err);
 		else if (S_ISDIR(entry.mode))
@@ -421,6 +430,14 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 	return 0;
 }
 
+static struct job_entry further_name(const struct job_entry *first, const struct link_waiter *waiter)
+{
+	return (struct job_entry){
+		.name = waiter->name, .name_len = (uint16_t)strlen(waiter->name), .mode = waiter->mode,
+		.dev = first->dev, .ino = first->ino, .size = waiter->size,
+	};
+}
+
 void intake_settled(struct intake *intake, struct dir_node *dir, const struct job_entry *entry,
                     enum outcome_status status)
 {
@@ -436,10 +453,7 @@ void intake_settled(struct intake *intake, struct dir_node *dir, const struct jo
 		waiter = link_table_copied(intake->links, entry->dev, entry->ino, path);
 		while (waiter) {
 			struct link_waiter *next = waiter->next;
-			struct job_entry named = {
-				.name = waiter->name, .name_len = (uint16_t)strlen(waiter->name), .mode = waiter->mode,
-				.dev = entry->dev, .ino = entry->ino, .size = waiter->size,
-			};
+			struct job_entry named = further_name(entry, waiter);
 
 			queue_link(intake, waiter->dir, &named, path);
 			waiter->dir->pending--; /* the job is its piece now */
@@ -450,10 +464,7 @@ void intake_settled(struct intake *intake, struct dir_node *dir, const struct jo
 	}
 	waiter = link_table_failed(intake->links, entry->dev, entry->ino);
 	if (waiter) {
-		struct job_entry named = {
-			.name = waiter->name, .name_len = (uint16_t)strlen(waiter->name), .mode = waiter->mode,
-			.dev = entry->dev, .ino = entry->ino, .size = waiter->size,
-		};
+		struct job_entry named = further_name(entry, waiter);
 		struct job *job = intake_job(intake, CLASS_COPY, JOB_COPY, waiter->dir, NULL);
 
 		intake->tally->found_bytes += waiter->size; /* it was counted as a link */

@@ -271,6 +271,11 @@ static void take_over(struct job_ledger *ledger, unsigned slot)
 		dir->open_in = (int)slot;
 }
 
+struct job *ledger_peek_own_copy(const struct job_ledger *ledger, unsigned slot)
+{
+	return ledger->copies[slot].first;
+}
+
 struct job *ledger_peek_copy(struct job_ledger *ledger, unsigned slot)
 {
 	if (!ledger->copies[slot].first && ledger->n_copies > 0)

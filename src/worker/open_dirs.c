@@ -179,9 +179,9 @@ static struct open_dir *find(struct open_dirs *dirs, uint64_t id)
 	return NULL;
 }
 
-int open_dirs_dest(struct open_dirs *dirs, const char *path)
+int open_dirs_dest(struct open_dirs *dirs, const char *path, int flags)
 {
-	return resolve_directory(dirs->tree->dest_fd, path, O_RDONLY, dirs->policy->keep_directory_symlink);
+	return resolve_directory(dirs->tree->dest_fd, path, flags, dirs->policy->keep_directory_symlink);
 }
 
 /* A kept directory of the same root whose path is the first @len bytes of @path. */
@@ -218,7 +218,7 @@ int open_dirs_dest_parent(struct open_dirs *dirs, const struct job_view *job, co
 	if (leaf)
 		*leaf = '\0';
 	close_fd(dirs->parent_fd);
-	dirs->parent_fd = open_dirs_dest(dirs, leaf ? path : "");
+	dirs->parent_fd = open_dirs_dest(dirs, leaf ? path : "", O_PATH);
 	if (dirs->parent_fd < 0) {
 		fail(ret_outcome, STAGE_OPEN_DEST, dirs->parent_fd);
 		dirs->parent_fd = -1;
@@ -261,7 +261,7 @@ const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view 
 
 	if (src_fd < 0)
 		return NULL;
-	int dst_fd = open_dirs_dest(dirs, dest_path(dirs, job));
+	int dst_fd = open_dirs_dest(dirs, dest_path(dirs, job), O_RDONLY);
 
 	if (dst_fd < 0) {
 		close_fd(src_fd);

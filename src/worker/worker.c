@@ -191,7 +191,7 @@ static void link_one(struct worker *worker, const struct place *place, const str
 		abort();
 	if (leaf)
 		*leaf = '\0';
-	CLEANUP_FD int first_fd = open_dirs_dest(worker->dirs, leaf ? path : "");
+	CLEANUP_FD int first_fd = open_dirs_dest(worker->dirs, leaf ? path : "", O_PATH);
 
 	if (first_fd < 0) {
 		*ret = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_OPEN_DEST, .err = -first_fd };
@@ -247,7 +247,7 @@ static int make_destination(struct worker *worker, const struct job_view *job, i
 	if (*name)
 		return directory_make(&worker->copier, parent_fd, name, &st, ret_made, ret);
 
-	int fd = open_dirs_dest(worker->dirs, ""); /* the base itself: its contents merge */
+	int fd = open_dirs_dest(worker->dirs, "", O_RDONLY); /* the base itself: its contents merge */
 
 	if (fd < 0)
 		*ret = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_OPEN_DEST, .err = -fd };
@@ -355,7 +355,7 @@ static void finish(struct worker *worker, const struct job_view *job)
 
 static void flush_destination(struct worker *worker, const struct job_view *job)
 {
-	CLEANUP_FD int fd = open_dirs_dest(worker->dirs, "");
+	CLEANUP_FD int fd = open_dirs_dest(worker->dirs, "", O_RDONLY);
 
 	tell_activity(&worker->tell, ACTIVITY_FLUSH);
 	tell_in_hand(&worker->tell, 0);
