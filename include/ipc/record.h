@@ -23,17 +23,20 @@ enum record_kind {
 	RECORD_KIND_COUNT,
 };
 
+/* What a listing has of one name. */
+struct listed {
+	uint64_t dev, ino, size, blocks; /* blocks: 512-byte units */
+	uint32_t mode, nlink;            /* mode 0: not looked at, only the name counts */
+	uint32_t err;                    /* positive errno: it could not be looked at; only the name counts */
+};
+
 struct record {
 	uint16_t kind;
 	uint16_t name_len;   /* ENTRY; without NUL */
 	uint32_t index;      /* RESULT: which entry of the batch */
 	uint64_t job;
 	union {
-		struct {             /* ENTRY */
-			uint64_t dev, ino, size, blocks; /* blocks: 512-byte units */
-			uint32_t mode, nlink;    /* mode 0: not looked at, only the name counts */
-			uint32_t err;            /* positive errno: it could not be looked at; only the name counts */
-		} entry;
+		struct listed entry;     /* ENTRY */
 		struct {             /* SCANNED */
 			uint64_t cursor;         /* where the next slice starts */
 			uint64_t dest_dev, dest_ino;

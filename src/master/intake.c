@@ -14,6 +14,7 @@
 #include "base/policy.h"
 #include "master/big_file.h"
 #include "master/names.h"
+#include "master/slice.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -23,12 +24,6 @@
 #define SLICE_FIRST 256    /* the others have nothing to do until it is in */
 #define SLICE_ENTRIES 2048
 
-/* One block, so that the ledger can free it with the job. */
-struct slice {
-	uint32_t count, used, cap; /* used and cap in bytes of data[] */
-	uint8_t data[];
-};
-
 static void *must(void *block)
 {
 	if (!block)
@@ -36,36 +31,10 @@ static void *must(void *block)
 	return block;
 }
 
-struct packed_entry {
-	uint64_t dev, ino, size, blocks;
-	uint32_t mode, nlink, err;
-	uint16_t name_len;
-};
-
 void intake_entry(struct intake *intake, struct job *job, const struct record *record, const char *name)
 {
-	struct slice *slice = job->slice;
-	size_t len = strlen(name);
-	uint32_t need = (uint32_t)(sizeof(struct packed_entry) + len + 1);
-	struct packed_entry entry = {
-		record->entry.dev, record->entry.ino, record->entry.size, record->entry.blocks,
-		record->entry.mode, record->entry.nlink, record->entry.err, (uint16_t)len,
-	};
-
 	(void)intake;
-	if (!slice || slice->used + need > slice->cap) {
-		uint32_t cap = slice ? slice->cap * 2 : 2048;
-
-		slice = must(realloc(slice, sizeof(*slice) + cap));
-		if (!job->slice)
-			slice->count = slice->used = 0;
-		slice->cap = cap;
-		job->slice = slice;
-	}
-	memcpy(slice->data + slice->used, &entry, sizeof(entry));
-	memcpy(slice->data + slice->used + sizeof(entry), name, len + 1);
-	slice->used += need;
-	slice->count++;
+	job->slice = slice_add(job->slice, &record->entry, name);
 }
 
 struct job *intake_job(struct intake *intake, enum job_class class, enum job_kind kind, struct dir_node *dir,
@@ -145,7 +114,7 @@ static struct dir_node *new_root(struct intake *intake, uint32_t index)
 	return node;
 }
 
-static void take_file(struct intake *intake, struct dir_node *dir, const struct packed_entry *entry, const char *name,
+static void take_file(struct intake *intake, struct dir_node *dir, const struct listed *entry, const char *name,
                       struct job **batch);
 
 static void start_root(struct intake *intake, uint32_t index)
@@ -159,7 +128,7 @@ static void start_root(struct intake *intake, uint32_t index)
 		queue_scan(intake, node, 0, flags);
 		return;
 	}
-	struct packed_entry entry = {
+	struct listed entry = {
 		.dev = root->dev, .ino = root->ino, .size = root->size, .blocks = (root->size + 511) / 512,
 		.mode = root->mode, .nlink = (uint32_t)root->nlink,
 	};
@@ -230,7 +199,7 @@ static bool is_made_root(const struct intake *intake, uint64_t dev, uint64_t ino
 	return false;
 }
 
-static void take_directory(struct intake *intake, struct dir_node *dir, const struct packed_entry *entry,
+static void take_directory(struct intake *intake, struct dir_node *dir, const struct listed *entry,
                            const char *name)
 {
 	const struct tree_root *root = &intake->operands->tree.roots[dir->root];
@@ -303,7 +272,7 @@ static bool needs_room(const struct intake *intake, const struct dir_node *dir)
 	return dir->made || (root->leaf && dir->is_root && !root->replaces);
 }
 
-static void take_file(struct intake *intake, struct dir_node *dir, const struct packed_entry *entry, const char *name,
+static void take_file(struct intake *intake, struct dir_node *dir, const struct listed *entry, const char *name,
                       struct job **batch)
 {
 	bool regular = S_ISREG(entry->mode), keep = intake->policy->dereference == DEREFERENCE_ALWAYS;
@@ -370,18 +339,14 @@ static void queue_look(struct intake *intake, struct dir_node *dir, const char *
 static void take_slice(struct intake *intake, struct dir_node *dir, const struct slice *slice)
 {
 	struct job *batch = NULL, *later = NULL;
+	struct listed entry;
 	uint32_t looked_at = 0;
+	const char *name;
 
-	for (uint32_t at = 0; slice && at < slice->used;) {
-		struct packed_entry entry;
-
-		memcpy(&entry, slice->data + at, sizeof(entry));
-		const char *name = (const char *)slice->data + at + sizeof(entry);
-
-		at += (uint32_t)(sizeof(entry) + entry.name_len + 1);
+	for (uint32_t at = 0; (name = slice_next(slice, &at, &entry)) != NULL;) {
 		looked_at += entry.mode != 0;
 		if (!entry.err && !entry.mode)
-			queue_look(intake, dir, name, most_looks(intake, slice->count, looked_at), &later);
+			queue_look(intake, dir, name, most_looks(intake, slice_count(slice), looked_at), &later);
 		else if (entry.err)
 			refuse(intake, dir, name, STAGE_STAT_SOURCE, entry.err);
 		else if (S_ISDIR(entry.mode))
@@ -404,7 +369,7 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 	bool failed = outcome->status == OUTCOME_FAILED;
 	struct report_subject subject = { dir, NULL, 0 };
 
-	if ((slice ? slice->count : 0) != record->scanned.entries)
+	if (slice_count(slice) != record->scanned.entries)
 		return -EBADMSG;
 	if (first && record->scanned.usable) {
 		dir->usable = true;
