@@ -15,14 +15,21 @@
 
 enum holes_fate { HOLES_UNKNOWN, HOLES_KEPT, HOLES_LOST };
 
+enum offload_verdict {
+	OFFLOAD_UNKNOWN,      /* the file systems' types have not been looked at */
+	OFFLOAD_ON_TRIAL,     /* it may be slower than reading and writing */
+	OFFLOAD_PAYS,
+	OFFLOAD_REFUSED,      /* cannot be done, or does not pay */
+};
+
 /* What a worker has learned of copying between two devices. */
 struct device_pair {
 	dev_t src, dst;
 	bool used;
 	bool no_clone;
-	bool no_offload;
+	enum offload_verdict offload;
 	bool no_punch;
-	bool asked;           /* the destination's type has been looked at */
+	bool far;             /* one of them may have a server, or be FUSE */
 	enum holes_fate fate; /* of holes made in the destination */
 };
 
@@ -44,8 +51,8 @@ int offload_clone(int src_fd, int dst_fd, uint64_t offset, uint64_t length);
  * Returns the bytes done, 0 at the end (or where it cannot), or -errno. */
 ssize_t offload_copy(int src_fd, int dst_fd, uint64_t offset, uint64_t length);
 
-/* True where copy_file_range into @dst_fd can do better than read and write. */
-bool offload_pays(struct device_pair *pair, int dst_fd);
+/* Looks at the types of the two file systems, the first time. */
+void offload_learn(struct device_pair *pair, int src_fd, int dst_fd);
 
 /* Notes that a clone, or a copy's first call, failed with errno @err. */
 void offload_clone_failed(struct device_pair *pair, int err);

@@ -21,6 +21,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
 #ifndef F2FS_SUPER_MAGIC
 #define F2FS_SUPER_MAGIC 0xF2F52010
 #endif
@@ -72,31 +75,49 @@ ssize_t offload_copy(int src_fd, int dst_fd, uint64_t offset, uint64_t length)
 	return n < 0 ? -errno : n;
 }
 
-bool offload_pays(struct device_pair *pair, int dst_fd)
+/* Of these it is known what copy_file_range does; of FUSE, that it may do either. */
+enum kind { KIND_OTHER, KIND_SPLICES, KIND_SHARES, KIND_FUSE };
+
+static enum kind kind_of(int fd)
 {
 	struct statfs fs;
 
-	if (pair->asked)
-		return !pair->no_offload;
-	pair->asked = true;
-	if (fstatfs(dst_fd, &fs) < 0)
-		return true;
+	if (fstatfs(fd, &fs) < 0)
+		return KIND_OTHER;
 	switch ((unsigned long)fs.f_type) {
 	case EXT4_SUPER_MAGIC:
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
 	case F2FS_SUPER_MAGIC:
-		pair->no_offload = true;
-		break;
+		return KIND_SPLICES;
 	case XFS_SUPER_MAGIC:
 	case BTRFS_SUPER_MAGIC:
-		/* These share blocks here too, unless they have just said they cannot. */
-		pair->no_offload = pair->no_clone;
-		break;
+		return KIND_SHARES;
+	case FUSE_SUPER_MAGIC:
+		return KIND_FUSE;
 	default:
-		break;
+		return KIND_OTHER;
 	}
-	return !pair->no_offload;
+}
+
+static bool is_far(enum kind kind)
+{
+	return kind == KIND_OTHER || kind == KIND_FUSE;
+}
+
+void offload_learn(struct device_pair *pair, int src_fd, int dst_fd)
+{
+	enum kind kind;
+
+	if (pair->offload != OFFLOAD_UNKNOWN)
+		return;
+	kind = kind_of(dst_fd);
+	pair->far = is_far(kind) || (pair->src != pair->dst && is_far(kind_of(src_fd)));
+	/* Those that share blocks do so here too, unless they have just said they cannot. */
+	if (kind == KIND_SPLICES || (kind == KIND_SHARES && pair->no_clone))
+		pair->offload = OFFLOAD_REFUSED;
+	else
+		pair->offload = kind == KIND_FUSE ? OFFLOAD_ON_TRIAL : OFFLOAD_PAYS;
 }
 
 void offload_clone_failed(struct device_pair *pair, int err)
@@ -109,5 +130,5 @@ void offload_copy_failed(struct device_pair *pair, int err)
 {
 	if (err == ENOSYS || err == ENOTTY || err == EOPNOTSUPP || err == EXDEV || err == EPERM ||
 	    err == EINVAL || err == EIO)
-		pair->no_offload = true;
+		pair->offload = OFFLOAD_REFUSED;
 }

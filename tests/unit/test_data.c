@@ -43,7 +43,7 @@ static void survives_short_and_interrupted_calls(void **state)
 static void names_the_side_that_failed(void **state)
 {
 	(void)state;
-	fill(0, 4 * BUFFER);
+	fill(0, 4 * FAR_BUFFER);
 	t.policy.offload = false;
 	bent.pread.fail_from = 2;
 	bent.pread.err = EIO;
@@ -194,11 +194,91 @@ static void offload_is_not_used_where_it_is_slower(void **state)
 	struct statfs fs;
 
 	(void)state;
-	bent.known_types = true;
+	bent.type = REAL_TYPE;
 	assert_int_equal(__real_fstatfs64(t.dst_fd, &fs), 0);
 	if (fs.f_type != 0xEF53 && fs.f_type != 0x01021994)
 		skip();
 	fill(0, MIB);
+	assert_copies(DATA_PLAIN);
+	assert_int_equal(bent.cfr.calls, 0);
+}
+
+/* FUSE: which is faster, is found out. The clock is turned by the calls themselves. */
+static uint64_t now_ns, cfr_ns, plain_ns;
+
+uint64_t __wrap_clock_now_ns(void);
+uint64_t __wrap_clock_now_ns(void)
+{
+	return now_ns;
+}
+
+static void turn_clock(unsigned call)
+{
+	static unsigned cfr_calls;
+
+	(void)call;
+	if (bent.cfr.calls > cfr_calls)
+		now_ns += cfr_ns;
+	else
+		now_ns += plain_ns;
+	cfr_calls = bent.cfr.calls;
+}
+
+static void begin_trial(uint64_t plain_takes, uint64_t offload_takes)
+{
+	bent.type = 0x65735546;
+	bent.before_read = turn_clock;
+	plain_ns = plain_takes;
+	cfr_ns = offload_takes;
+	fill(0, 20 * MIB);
+}
+
+static void a_server_that_copies_is_asked_to(void **state)
+{
+	(void)state;
+	begin_trial(2000, 1000); /* each call, however much it moves */
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.pread.calls, 1 + 1); /* 2 MiB, and a look past the end */
+	assert_int_equal(bent.cfr.calls, 2 + 3); /* 256 KiB and 1 MiB, then in steps */
+	assert_int_equal(bent.cfr.longest, 8 * MIB);
+	new_dest();
+	t.stepped = bent.pread.calls = 0;
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.pread.calls, 1);     /* it is known by now */
+}
+
+/* One request for 64 KiB each, where plain copying needs one for 2 MiB. */
+static void a_kernel_that_splices_in_its_place_is_not(void **state)
+{
+	(void)state;
+	begin_trial(2000, 600);
+	bent.cfr.at_most = 64 * KIB;
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.calls, 4);
+	new_dest();
+	t.stepped = 0;
+	assert_copies(DATA_PLAIN);
+	assert_int_equal(bent.cfr.calls, 4); /* nothing is asked of it again */
+}
+
+/* Bearable in a short piece only. */
+static void an_offload_that_does_not_get_better_is_left(void **state)
+{
+	(void)state;
+	begin_trial(2000, 200);
+	bent.cfr.at_most = 64 * KIB;
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.calls, 4 + 16);
+	new_dest();
+	t.stepped = 0;
+	assert_copies(DATA_PLAIN);
+}
+
+static void a_small_file_is_no_trial(void **state)
+{
+	(void)state;
+	begin_trial(1000, 1000);
+	assert_int_equal(ftruncate(t.src_fd, MIB), 0);
 	assert_copies(DATA_PLAIN);
 	assert_int_equal(bent.cfr.calls, 0);
 }
@@ -368,13 +448,13 @@ static void reads_a_pipe(void **state)
 static void the_step_hook_stops_the_copy(void **state)
 {
 	(void)state;
-	fill(0, 8 * BUFFER);
+	fill(0, 8 * FAR_BUFFER);
 	t.policy.offload = false;
 	t.abort_at = 2;
 	t.abort_with = -ECANCELED;
 	assert_fails(ECANCELED, STAGE_NONE);
 	assert_int_equal(bent.pread.calls, 2);
-	assert_int_equal(t.stepped, 2 * BUFFER);
+	assert_int_equal(t.stepped, 2 * FAR_BUFFER);
 	/* Between two steps of the fast rung too, and in a hole. */
 	t.policy.offload = true;
 	bent.cfr.at_most = 100 * KIB;
@@ -418,6 +498,10 @@ int main(void)
 		TEST(offload_goes_in_steps),
 		TEST(offload_is_left_alone_when_it_must_be),
 		TEST(offload_is_not_used_where_it_is_slower),
+		TEST(a_server_that_copies_is_asked_to),
+		TEST(a_kernel_that_splices_in_its_place_is_not),
+		TEST(an_offload_that_does_not_get_better_is_left),
+		TEST(a_small_file_is_no_trial),
 		TEST(clones_when_it_can),
 		TEST(clones_ranges),
 		TEST(a_refused_clone_is_remembered),

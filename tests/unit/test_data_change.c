@@ -15,11 +15,11 @@ static void notices_a_source_that_shrinks(void **state)
 	(void)state;
 	bent.before_read = shrink_at_second;
 	t.policy.offload = false;
-	fill(0, MIB);
+	fill(0, 4 * MIB);
 	assert_changed();
 	t.policy.offload = true;
 	bent.cfr.at_most = 100 * KIB;
-	fill(0, MIB);
+	fill(0, 4 * MIB);
 	assert_changed();
 	assert_true(bent.cfr.calls >= 2);
 }
