@@ -270,6 +270,8 @@ def main():
   options = parse()
   tools = find_tools(options)
   said, missed = [], 0
+  if not options.quick:
+    places.touch_memory()
 
   def say(line=''):
     print(line, flush=True)
