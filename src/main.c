@@ -216,18 +216,18 @@ static int copy(const struct options *options, const struct operands *operands, 
 	if (options->policy.confine && !can_confine(options, operands))
 		return EXIT_CANNOT_START;
 	choose_jobs(options, &session.jobs, &session.most_jobs);
-	pool.workers = session.jobs;
+	pool.workers = 1; /* the session starts the others */
 	pool.slots = most(session.most_jobs, affordable_jobs(SPARE_SLOTS));
 	storage_look(operands->tree.dest_fd, &storage);
 	temp_name_begin_run();
 	if (options->idle)
 		give_way();
 
-	/* First of all the fork: before libuv, curses and any thread. */
+	/* First of all a fork: before libuv and curses, which a worker has no use for. */
 	int err = pool_new(&pool, &session.pool);
 
 	if (err < 0) {
-		message_say("cannot start %u workers: %s", pool.workers, strerror(-err));
+		message_say("cannot start a worker: %s", strerror(-err));
 		return EXIT_CANNOT_START;
 	}
 	int status = EXIT_CANNOT_START;

@@ -45,6 +45,10 @@ void session_free(struct session *session);
 /* Sends the first jobs. */
 void session_begin(struct session *session);
 
+/* The rest of the workers. They are started when there is work for them, and
+ * by this call at the latest: a copy that is over before does not pay for them. */
+void session_start_workers(struct session *session);
+
 /* Events. */
 void session_on_completions(struct session *session); /* the doorbell, or the tick */
 void session_on_worker_end(struct session *session, unsigned slot);

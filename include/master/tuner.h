@@ -1,9 +1,9 @@
 /*
- * -j auto at work: what autotune decides, done.
+ * The number of workers, done: what -j says, or what autotune decides.
  *
- * Promises that the model sees all workers' time and all work confirmed, and
- * that a worker it asks for is started in a slot of its own, or not at all when
- * the system refuses.
+ * Promises that a worker is started when there is work for it, in a slot of its own, or not
+ * at all when the system refuses; and that the model of -j auto sees all workers'
+ * time and all work confirmed.
  *
  * Runs in: the master.  Blocks: never (a fork).  Allocates: as pool_start().
  * Owns: the model.
@@ -24,7 +24,13 @@ struct tuner {
 	void *started_arg;
 };
 
-/* Looks, and changes dispatch->in_use, or leaves it alone once somebody else has; cheap enough to be called after every event. */
+/* Of the workers to be used, those that are missing: a worker for each job that none
+ * is free for; or all. Where the system refuses, the copy goes on with fewer. */
+void tuner_start_for_queued(struct tuner *tuner);
+void tuner_start_all(struct tuner *tuner);
+
+/* Looks, and changes dispatch->in_use, or leaves it alone once somebody else has; cheap
+ * enough to be called after every event. */
 void tuner_step(struct tuner *tuner, uint64_t now_ns);
 
 /* Why so many workers are in use, for the summary; static text. */

@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #define TICK_MS 100
+#define REST_MS 5 /* by then the first worker has copied some small files alone */
 
 typedef void signal_event_fn(struct session *session, int signal);
 
@@ -62,7 +63,7 @@ static const struct {
 struct loop {
 	uv_loop_t uv;
 	uv_poll_t doorbell;
-	uv_timer_t tick;
+	uv_timer_t tick, rest;
 	uv_poll_t keys, control;
 	bool control_asked;
 	uv_signal_t signal[HANDLED];
@@ -120,6 +121,11 @@ static void on_tick(uv_timer_t *handle)
 		start_control(loop);
 	session_on_tick(loop->session);
 	end_if_over(loop);
+}
+
+static void on_rest(uv_timer_t *handle)
+{
+	session_start_workers(((struct loop *)handle->data)->session);
 }
 
 /* A key may end the display that reads them: its descriptor is not watched
@@ -228,13 +234,15 @@ static int start_sources(struct loop *loop)
 
 	if (err < 0)
 		return err;
-	loop->doorbell.data = loop->tick.data = loop;
+	loop->doorbell.data = loop->tick.data = loop->rest.data = loop;
 	uv_poll_start(&loop->doorbell, UV_READABLE, on_doorbell);
 	err = start_keys(loop);
 	if (err < 0)
 		return err;
 	uv_timer_init(&loop->uv, &loop->tick);
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
+	uv_timer_init(&loop->uv, &loop->rest);
+	uv_timer_start(&loop->rest, on_rest, REST_MS, 0);
 	for (size_t i = 0; i < HANDLED; i++) {
 		uv_signal_init(&loop->uv, &loop->signal[i]);
 		loop->signal[i].data = loop;

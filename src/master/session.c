@@ -188,8 +188,10 @@ static void step(struct session *session)
 	struct job_ledger *ledger = session->intake.ledger;
 
 	session->intake.batch_limit = session->dispatch.batch_limit;
-	if (session->state == RUNNING)
+	if (session->state == RUNNING) {
 		tuner_step(&session->tuner, clock_now_ns());
+		tuner_start_for_queued(&session->tuner);
+	}
 	if (session->state != OVER) /* STOPPING: what is left to discard */
 		dispatch_run(&session->dispatch, clock_now_ns());
 	if (!ledger_empty(ledger))
@@ -206,6 +208,13 @@ static void step(struct session *session)
 		}
 	}
 	session->state = OVER;
+}
+
+void session_start_workers(struct session *session)
+{
+	if (session->state == RUNNING)
+		tuner_start_all(&session->tuner);
+	step(session);
 }
 
 static void drop_job(struct job *job, void *arg)

@@ -1,10 +1,15 @@
 /*
- * Workers are started when they are first wanted, never ended early: one that
- * is not used waits in read(2) and costs its memory only.
+ * Workers are started when there is work for them, never ended early: one that
+ * is not used waits in read(2) and costs its memory only. All at once before the
+ * first job lost: a fork takes 0.25 ms, and ten small files are copied in less
+ * than one.
  */
 #include "master/tuner.h"
 
 #include "base/clock.h"
+#include "base/message.h"
+
+#include <string.h>
 
 #define LOOK_EVERY (5 * NS_PER_MS)
 
@@ -29,19 +34,72 @@ static void add_up(const struct tuner *tuner, struct autotune_sample *sample)
 	                     ledger_queued(tuner->intake->ledger, CLASS_BIG);
 }
 
-static bool have_workers(struct tuner *tuner, unsigned wanted)
+/* Returns 1 when one was started, 0 when enough are there, or -errno. */
+static int start_one(struct tuner *tuner, unsigned wanted)
 {
 	struct worker_pool *pool = tuner->dispatch->pool;
+	unsigned slot = 0;
 
-	for (unsigned slot = 0; slot < pool_slots(pool) && pool_alive(pool) < wanted; slot++) {
-		if (pool_has(pool, slot))
-			continue;
-		if (pool_start(pool, slot) < 0)
-			return false;
-		if (tuner->started)
-			tuner->started(slot, tuner->started_arg);
+	if (pool_alive(pool) >= wanted)
+		return 0;
+	while (slot < pool_slots(pool) && pool_has(pool, slot))
+		slot++;
+	if (slot == pool_slots(pool))
+		return 0;
+
+	int err = pool_start(pool, slot);
+
+	if (err < 0)
+		return err;
+	if (tuner->started)
+		tuner->started(slot, tuner->started_arg);
+	return 1;
+}
+
+static bool have_workers(struct tuner *tuner, unsigned wanted)
+{
+	int started;
+
+	do
+		started = start_one(tuner, wanted);
+	while (started > 0);
+	return started == 0;
+}
+
+/* One of those that -j asked for. */
+static bool start_asked_for(struct tuner *tuner)
+{
+	struct dispatch *dispatch = tuner->dispatch;
+	int started = start_one(tuner, dispatch->in_use);
+
+	if (started < 0) {
+		message_say("cannot start %u workers: %s; going on with %u", dispatch->in_use, strerror(-started),
+		            pool_alive(dispatch->pool));
+		dispatch->in_use = tuner->autotune.jobs = pool_alive(dispatch->pool);
 	}
-	return true;
+	return started > 0;
+}
+
+void tuner_start_all(struct tuner *tuner)
+{
+	while (start_asked_for(tuner))
+		;
+}
+
+void tuner_start_for_queued(struct tuner *tuner)
+{
+	const struct job_ledger *ledger = tuner->intake->ledger;
+	struct worker_pool *pool = tuner->dispatch->pool;
+	uint64_t queued = 0, idle = 0;
+
+	if (pool_alive(pool) >= tuner->dispatch->in_use)
+		return;
+	for (int class = 0; class < CLASS_COUNT; class++)
+		queued += ledger_queued(ledger, (enum job_class)class);
+	for (unsigned slot = 0; slot < pool_slots(pool); slot++)
+		idle += pool_has(pool, slot) && ledger_outstanding(ledger, slot) == 0;
+	while (queued > idle && start_asked_for(tuner))
+		idle++;
 }
 
 void tuner_step(struct tuner *tuner, uint64_t now_ns)
