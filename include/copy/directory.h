@@ -15,11 +15,22 @@
 
 #include "copy/entry.h"
 
+/* A directory of the destination, and what making or opening it has told. */
+struct dest_directory {
+	struct stat st;
+	bool made;             /* by this run */
+	bool default_acl;      /* new files inherit an ACL here */
+};
+
 /* Makes @name in @parent_fd, or opens the directory that is there already (a
  * symlink only under keep_directory_symlink). @src is the source directory's
- * stat. Fills *@ret. Returns an O_RDONLY|O_DIRECTORY descriptor or -1 on failure. */
-int directory_make(struct copier *copier, int parent_fd, const char *name, const struct stat *src, bool *ret_made,
-                   struct outcome *ret);
+ * stat. Fills *@ret_dir and *@ret. Returns an O_RDONLY|O_DIRECTORY descriptor or -1 on
+ * failure. */
+int directory_make(struct copier *copier, int parent_fd, const char *name, const struct stat *src,
+                   struct dest_directory *ret_dir, struct outcome *ret);
+
+/* Fills *@ret_dir for the open directory @fd that is taken as it is. Returns 0 or -errno. */
+int directory_learn(struct metadata *metadata, int fd, struct dest_directory *ret_dir);
 
 /* Removes the temporary files that dead runs left in existing directory @dst_fd;
  * under --resume not those that the copy of their source may yet go on with. */

@@ -47,8 +47,9 @@ struct place {
 	bool shared_name;      /* another SOURCE may land here: never overwrite what this run made */
 };
 
-/* Fills the knowledge in @place from its descriptors. Returns 0 or -errno. */
-int place_learn(struct place *place, struct metadata *metadata);
+/* Fills the knowledge in @place from the destination's stat and whether new files
+ * inherit an ACL there. */
+void place_learn(struct place *place, const struct stat *dst, bool default_acl);
 
 struct entry {
 	const char *src_name, *dst_name;

@@ -16,6 +16,7 @@
 
 #include "base/outcome.h"
 #include "base/policy.h"
+#include "copy/directory.h"
 #include "copy/entry.h"
 #include "copy/tree.h"
 #include "ipc/job.h"
@@ -32,7 +33,8 @@ const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view 
 
 /* The source side only, for a scan. Returns a descriptor the caller owns, or
  * -1 with *@ret_outcome filled. */
-int open_dirs_source(struct open_dirs *dirs, const struct job_view *job, struct outcome *ret_outcome);
+int open_dirs_source(struct open_dirs *dirs, const struct job_view *job, struct stat *ret_st,
+                     struct outcome *ret_outcome);
 
 /* Where the job's destination directory is to be made: the parent's descriptor
  * (valid until the next call; -1 with *@ret_outcome filled on failure) and in
@@ -41,7 +43,8 @@ int open_dirs_dest_parent(struct open_dirs *dirs, const struct job_view *job, co
                           struct outcome *ret_outcome);
 
 /* Keeps the descriptors of a directory just scanned and made (takes both). */
-void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_fd, int dst_fd, bool made);
+void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_fd, int dst_fd,
+                    const struct dest_directory *dest);
 
 /* Forgets a finished directory. */
 void open_dirs_drop(struct open_dirs *dirs, const struct job_view *job);

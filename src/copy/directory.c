@@ -116,12 +116,27 @@ static bool is_dead_workers(const struct copier *copier, int parent_fd, const ch
 	       existing_is_of_this_run(copier, parent_fd, name) && is_empty(fd);
 }
 
+int directory_learn(struct metadata *metadata, int fd, struct dest_directory *ret_dir)
+{
+	*ret_dir = (struct dest_directory){ 0 };
+	if (fstat(fd, &ret_dir->st) < 0)
+		return -errno;
+	ret_dir->default_acl = metadata_has_default_acl(metadata, fd);
+	return 0;
+}
+
+/* What it inherited. What cannot be removed stays known. */
+static void strip(const struct copier *copier, int fd, struct dest_directory *dir)
+{
+	metadata_strip_inherited(copier->metadata, fd);
+	dir->default_acl = metadata_has_default_acl(copier->metadata, fd);
+}
+
 static int open_existing(const struct copier *copier, int parent_fd, const char *name, const struct stat *src,
-                         bool *ret_made, struct outcome *ret)
+                         struct dest_directory *ret_dir, struct outcome *ret)
 {
 	int follow = copier->policy->keep_directory_symlink ? 0 : O_NOFOLLOW;
 	CLEANUP_FD int fd = -1;
-	struct stat st;
 
 	if (open_up(copier, parent_fd, name, follow) < 0) {
 		if (errno == ENOTDIR || errno == ELOOP || errno == ENOENT)
@@ -129,29 +144,28 @@ static int open_existing(const struct copier *copier, int parent_fd, const char 
 		return fail(ret, STAGE_MAKE_DIRECTORY, errno);
 	}
 	fd = open_directory(parent_fd, name, O_RDONLY | follow);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || directory_learn(copier->metadata, fd, ret_dir) < 0)
 		return fail(ret, STAGE_OPEN_DEST, errno);
-	if (st.st_dev == src->st_dev && st.st_ino == src->st_ino)
+	if (ret_dir->st.st_dev == src->st_dev && ret_dir->st.st_ino == src->st_ino)
 		return fail(ret, STAGE_SAME_FILE, EEXIST);
-	*ret_made = is_dead_workers(copier, parent_fd, name, fd, &st);
-	if (*ret_made && (copier->policy->preserve & PRESERVE_MODE) &&
-	    metadata_has_default_acl(copier->metadata, fd))
-		metadata_strip_inherited(copier->metadata, fd);
+	ret_dir->made = is_dead_workers(copier, parent_fd, name, fd, &ret_dir->st);
+	if (ret_dir->made && (copier->policy->preserve & PRESERVE_MODE) && ret_dir->default_acl)
+		strip(copier, fd, ret_dir);
 	return take_fd(&fd);
 }
 
 /* The directory just made is ours, or has the owner that everything has here. */
-static bool is_ours(const struct copier *copier, int parent_fd, int fd)
+static bool is_ours(const struct copier *copier, int parent_fd, const struct stat *st)
 {
-	struct stat st, parent;
+	struct stat parent;
 
-	return fstat(fd, &st) == 0 &&
-	       (st.st_uid == copier->uid || (fstat(parent_fd, &parent) == 0 && st.st_uid == parent.st_uid));
+	return st->st_uid == copier->uid || (fstat(parent_fd, &parent) == 0 && st->st_uid == parent.st_uid);
 }
 
 /* Makes the directory with @mode and opens it. Returns -EEXIST when the name is taken, else a
  * descriptor, or -1 with *@ret filled. */
-static int make_new(const struct copier *copier, int parent_fd, const char *name, mode_t mode, struct outcome *ret)
+static int make_new(const struct copier *copier, int parent_fd, const char *name, mode_t mode,
+                    struct dest_directory *ret_dir, struct outcome *ret)
 {
 	CLEANUP_FD int fd = -1;
 
@@ -161,36 +175,34 @@ static int make_new(const struct copier *copier, int parent_fd, const char *name
 		return fail(ret, STAGE_MAKE_DIRECTORY, errno);
 	}
 	fd = open_directory(parent_fd, name, O_RDONLY | O_NOFOLLOW);
-	if (fd < 0)
+	if (fd < 0 || directory_learn(copier->metadata, fd, ret_dir) < 0)
 		return fail(ret, STAGE_OPEN_DEST, errno);
-	if (!is_ours(copier, parent_fd, fd))
+	if (!is_ours(copier, parent_fd, &ret_dir->st))
 		return fail(ret, STAGE_OPEN_DEST, ESTALE);
+	ret_dir->made = true;
 	return take_fd(&fd);
 }
 
-int directory_make(struct copier *copier, int parent_fd, const char *name, const struct stat *src, bool *ret_made,
-                   struct outcome *ret)
+int directory_make(struct copier *copier, int parent_fd, const char *name, const struct stat *src,
+                   struct dest_directory *ret_dir, struct outcome *ret)
 {
 	int fd;
 
-	*ret_made = false;
+	*ret_dir = (struct dest_directory){ 0 };
 	entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
-	fd = make_new(copier, parent_fd, name, 0700, ret);
+	fd = make_new(copier, parent_fd, name, 0700, ret_dir, ret);
 	if (fd == -EEXIST)
-		return open_existing(copier, parent_fd, name, src, ret_made, ret);
-	if (fd >= 0 && metadata_has_default_acl(copier->metadata, fd)) {
-		if (copier->policy->preserve & PRESERVE_MODE) {
-			metadata_strip_inherited(copier->metadata, fd);
-		} else {
-			/* It keeps what it inherits, and what that leaves of the
-			 * source's mode shows only in one made with it. */
-			close_fd(fd);
-			unlinkat(parent_fd, name, AT_REMOVEDIR);
-			fd = make_new(copier, parent_fd, name,
-			              permissions_new_mode(copier->policy, src->st_mode) | 0700, ret);
-		}
+		return open_existing(copier, parent_fd, name, src, ret_dir, ret);
+	if (fd >= 0 && ret_dir->default_acl && (copier->policy->preserve & PRESERVE_MODE)) {
+		strip(copier, fd, ret_dir);
+	} else if (fd >= 0 && ret_dir->default_acl) {
+		/* It keeps what it inherits, and what that leaves of the
+		 * source's mode shows only in one made with it. */
+		close_fd(fd);
+		unlinkat(parent_fd, name, AT_REMOVEDIR);
+		fd = make_new(copier, parent_fd, name, permissions_new_mode(copier->policy, src->st_mode) | 0700,
+		              ret_dir, ret);
 	}
-	*ret_made = fd >= 0;
 	return fd == -EEXIST ? fail(ret, STAGE_MAKE_DIRECTORY, EEXIST) : fd;
 }
 

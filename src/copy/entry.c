@@ -39,18 +39,13 @@ bool entry_is_same(const struct entry *entry, const struct stat *now)
 	       (now->st_mode & S_IFMT) == (entry->mode & S_IFMT);
 }
 
-int place_learn(struct place *place, struct metadata *metadata)
+void place_learn(struct place *place, const struct stat *dst, bool default_acl)
 {
-	struct stat st;
-
-	if (fstat(place->dst_fd, &st) < 0)
-		return -errno;
-	place->dst_dev = st.st_dev;
-	place->new_gid = st.st_mode & S_ISGID ? st.st_gid : getegid();
+	place->dst_dev = dst->st_dev;
+	place->new_gid = dst->st_mode & S_ISGID ? dst->st_gid : getegid();
 	/* A mount with bsdgroups gives the directory's group without the bit. */
-	place->new_gid_known = st.st_mode & S_ISGID || st.st_gid == place->new_gid;
-	place->default_acl = metadata_has_default_acl(metadata, place->dst_fd);
-	return 0;
+	place->new_gid_known = dst->st_mode & S_ISGID || dst->st_gid == place->new_gid;
+	place->default_acl = default_acl;
 }
 
 void entry_copy(struct copier *copier, const struct place *place, const struct entry *entry, struct outcome *ret)

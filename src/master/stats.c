@@ -8,6 +8,8 @@
 #include "base/human.h"
 #include "base/message.h"
 
+#include <sys/resource.h>
+
 static const char *const kind[ACTIVITY_COUNT] = {
 	[ACTIVITY_READ] = "reading",
 	[ACTIVITY_WRITE] = "writing",
@@ -28,6 +30,24 @@ void stats_add(struct stats *stats, const struct gauge_snapshot *gauge)
 {
 	for (int activity = 0; activity < ACTIVITY_COUNT; activity++)
 		stats->spent_ns[activity] += gauge->spent_ns[activity];
+}
+
+static uint64_t processor_us(int who)
+{
+	struct rusage usage = { 0 };
+
+	getrusage(who, &usage);
+	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+/* Of workers that have ended and were waited for: at the end, all. */
+static void say_processor_time(void)
+{
+	unsigned long long workers = processor_us(RUSAGE_CHILDREN) / 10000, master = processor_us(RUSAGE_SELF) / 10000;
+
+	message_say("processor time: the workers' %llu.%02llu s, the master's %llu.%02llu s", workers / 100,
+	            workers % 100, master / 100, master % 100);
 }
 
 void stats_say(const struct stats *stats, struct worker_pool *pool)
@@ -53,4 +73,5 @@ void stats_say(const struct stats *stats, struct worker_pool *pool)
 
 		message_say("  %3u.%u %%  %s", tenths / 10, tenths % 10, kind[order[i]]);
 	}
+	say_processor_time();
 }

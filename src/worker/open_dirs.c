@@ -126,7 +126,8 @@ static int open_root(struct open_dirs *dirs, uint32_t index)
 	return dirs->root_fd;
 }
 
-int open_dirs_source(struct open_dirs *dirs, const struct job_view *job, struct outcome *ret_outcome)
+int open_dirs_source(struct open_dirs *dirs, const struct job_view *job, struct stat *ret_st,
+                     struct outcome *ret_outcome)
 {
 	bool follow = dirs->policy->dereference == DEREFERENCE_ALWAYS;
 	int root_fd = open_root(dirs, job->root);
@@ -142,9 +143,8 @@ int open_dirs_source(struct open_dirs *dirs, const struct job_view *job, struct 
 		fail(ret_outcome, STAGE_SCAN, fd);
 		return -1;
 	}
-	struct stat st;
-
-	if (job->dir_ino && (fstat(fd, &st) < 0 || st.st_dev != job->dir_dev || st.st_ino != job->dir_ino)) {
+	if (fstat(fd, ret_st) < 0 ||
+	    (job->dir_ino && (ret_st->st_dev != job->dir_dev || ret_st->st_ino != job->dir_ino))) {
 		close_fd(fd);
 		fail(ret_outcome, STAGE_SOURCE_CHANGED, 0);
 		return -1;
@@ -181,6 +181,11 @@ static struct open_dir *find(struct open_dirs *dirs, uint64_t id)
 
 int open_dirs_dest(struct open_dirs *dirs, const char *path, int flags)
 {
+	if (!*path && flags == O_PATH) { /* it is that already */
+		int fd = fcntl(dirs->tree->dest_fd, F_DUPFD_CLOEXEC, 0);
+
+		return fd < 0 ? -errno : fd;
+	}
 	return resolve_directory(dirs->tree->dest_fd, path, flags, dirs->policy->keep_directory_symlink);
 }
 
@@ -226,7 +231,8 @@ int open_dirs_dest_parent(struct open_dirs *dirs, const struct job_view *job, co
 	return dirs->parent_fd;
 }
 
-void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_fd, int dst_fd, bool made)
+void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_fd, int dst_fd,
+                    const struct dest_directory *dest)
 {
 	struct open_dir *oldest = &dirs->dir[0];
 
@@ -243,11 +249,11 @@ void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_
 		.used = ++dirs->uses,
 		.root = job->root,
 		.path = strdup(job->dir),
-		.place = { .src_fd = src_fd, .dst_fd = dst_fd, .made = made && !shared, .shared_name = shared },
+		.place = { .src_fd = src_fd, .dst_fd = dst_fd, .made = dest->made && !shared, .shared_name = shared },
 	};
 	if (!oldest->path)
 		abort();
-	place_learn(&oldest->place, dirs->metadata);
+	place_learn(&oldest->place, &dest->st, dest->default_acl);
 }
 
 const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view *job, struct outcome *ret_outcome)
@@ -257,18 +263,21 @@ const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view 
 	if (dir)
 		return &dir->place;
 
-	int src_fd = open_dirs_source(dirs, job, ret_outcome);
+	struct dest_directory dest;
+	struct stat st;
+	CLEANUP_FD int src_fd = open_dirs_source(dirs, job, &st, ret_outcome);
 
 	if (src_fd < 0)
 		return NULL;
-	int dst_fd = open_dirs_dest(dirs, dest_path(dirs, job), O_RDONLY);
+	CLEANUP_FD int dst_fd = open_dirs_dest(dirs, dest_path(dirs, job), O_RDONLY);
+	int err = dst_fd < 0 ? dst_fd : directory_learn(dirs->metadata, dst_fd, &dest);
 
-	if (dst_fd < 0) {
-		close_fd(src_fd);
-		fail(ret_outcome, STAGE_OPEN_DEST, dst_fd);
+	if (err < 0) {
+		fail(ret_outcome, STAGE_OPEN_DEST, err);
 		return NULL;
 	}
-	open_dirs_keep(dirs, job, src_fd, dst_fd, job->flags & JOB_DIR_MADE);
+	dest.made = job->flags & JOB_DIR_MADE;
+	open_dirs_keep(dirs, job, take_fd(&src_fd), take_fd(&dst_fd), &dest);
 	dir = find(dirs, job->dir_id);
 	return &dir->place;
 }

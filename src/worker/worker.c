@@ -230,28 +230,25 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 }
 
 /* The destination's side of a first slice: made or found. -1 with the outcome filled. */
-static int make_destination(struct worker *worker, const struct job_view *job, int src_fd, bool *ret_made,
-                            struct outcome *ret)
+static int make_destination(struct worker *worker, const struct job_view *job, const struct stat *src,
+                            struct dest_directory *ret_dest, struct outcome *ret)
 {
 	const char *name;
-	struct stat st;
 	int parent_fd = open_dirs_dest_parent(worker->dirs, job, &name, ret);
 
-	*ret_made = false;
 	if (parent_fd < 0)
 		return -1;
-	if (fstat(src_fd, &st) < 0) {
-		*ret = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_STAT_SOURCE, .err = errno };
+	if (*name)
+		return directory_make(&worker->copier, parent_fd, name, src, ret_dest, ret);
+
+	CLEANUP_FD int fd = open_dirs_dest(worker->dirs, "", O_RDONLY); /* the base itself: its contents merge */
+	int err = fd < 0 ? fd : directory_learn(worker->copier.metadata, fd, ret_dest);
+
+	if (err < 0) {
+		*ret = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_OPEN_DEST, .err = -err };
 		return -1;
 	}
-	if (*name)
-		return directory_make(&worker->copier, parent_fd, name, &st, ret_made, ret);
-
-	int fd = open_dirs_dest(worker->dirs, "", O_RDONLY); /* the base itself: its contents merge */
-
-	if (fd < 0)
-		*ret = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_OPEN_DEST, .err = -fd };
-	return fd;
+	return take_fd(&fd);
 }
 
 static void listing_failed(struct record *scanned, int err)
@@ -290,21 +287,19 @@ static void scan(struct worker *worker, const struct job_view *job)
 	tell_activity(&worker->tell, ACTIVITY_SCAN);
 	tell_in_hand(&worker->tell, 0);
 	if (job->flags & JOB_FIRST_SLICE) {
-		bool made = false;
-		CLEANUP_FD int src_fd = open_dirs_source(worker->dirs, job, outcome);
-		CLEANUP_FD int dst_fd = src_fd < 0 ? -1 : make_destination(worker, job, src_fd, &made, outcome);
-		struct stat st;
+		struct stat src;
+		struct dest_directory dest;
+		CLEANUP_FD int src_fd = open_dirs_source(worker->dirs, job, &src, outcome);
+		CLEANUP_FD int dst_fd = src_fd < 0 ? -1 : make_destination(worker, job, &src, &dest, outcome);
 
 		if (dst_fd >= 0) {
-			if (!made)
+			if (!dest.made)
 				directory_sweep(&worker->copier, dst_fd);
-			if (!*job->dir && fstat(dst_fd, &st) == 0) {
-				record.scanned.dest_dev = st.st_dev;
-				record.scanned.dest_ino = st.st_ino;
-			}
-			record.scanned.made = made;
+			record.scanned.dest_dev = dest.st.st_dev;
+			record.scanned.dest_ino = dest.st.st_ino;
+			record.scanned.made = dest.made;
 			record.scanned.usable = 1;
-			open_dirs_keep(worker->dirs, job, take_fd(&src_fd), take_fd(&dst_fd), made);
+			open_dirs_keep(worker->dirs, job, take_fd(&src_fd), take_fd(&dst_fd), &dest);
 		}
 	}
 	if (outcome->status != OUTCOME_FAILED && !(job->flags & JOB_NO_DESCENT)) {

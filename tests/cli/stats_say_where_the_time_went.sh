@@ -21,6 +21,8 @@ done
 kinds | awk '{ sum += $1 } END { exit !(sum > 99 && sum < 101) }' || fail "not 100 % in all: $(kinds)"
 [ "$(share 'throttled or paused')" -gt 50 ] || fail "a throttled copy, and its time is: $(kinds)"
 said 'copied 2 files'
+grep -q "^pcopy: processor time: the workers' [0-9]*\.[0-9][0-9] s, the master's [0-9]*\.[0-9][0-9] s\$" "$err" ||
+  fail "no processor time"
 
 # Workers without work wait for it from the first to the last moment.
 expect_status 0 pcopy -T -j 8 --stats --bwlimit=4M src dst2

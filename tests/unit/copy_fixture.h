@@ -70,6 +70,7 @@ static inline int fixture_setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 	const char *tmp = getenv("TMPDIR");
 	char path[96];
+	struct stat st;
 
 	assert_non_null(f);
 	umask(0);
@@ -92,7 +93,8 @@ static inline int fixture_setup(void **state)
 	snprintf(path, sizeof path, "%s/d", f->root);
 	f->place.dst_fd = open(path, O_RDONLY | O_DIRECTORY);
 	assert_true(f->place.src_fd >= 0 && f->place.dst_fd >= 0);
-	assert_int_equal(place_learn(&f->place, f->copier.metadata), 0);
+	assert_int_equal(fstat(f->place.dst_fd, &st), 0);
+	place_learn(&f->place, &st, metadata_has_default_acl(f->copier.metadata, f->place.dst_fd));
 	*state = f;
 	return 0;
 }

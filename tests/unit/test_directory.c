@@ -8,13 +8,17 @@
 
 static int make(struct fixture *f, const char *name, bool *ret_made, struct outcome *ret)
 {
+	struct dest_directory dir;
 	char path[300];
 	struct stat src;
+	int fd;
 
 	snprintf(path, sizeof path, "s/%s", name);
 	src = look(path);
 	memset(ret, 0xa5, sizeof *ret);
-	return directory_make(&f->copier, f->place.dst_fd, name, &src, ret_made, ret);
+	fd = directory_make(&f->copier, f->place.dst_fd, name, &src, &dir, ret);
+	*ret_made = dir.made;
+	return fd;
 }
 
 static struct outcome finish(struct fixture *f, const char *name, int dst_fd, bool made)
