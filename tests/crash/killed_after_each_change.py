@@ -7,7 +7,7 @@ the worker is killed, the copy is complete all the same, and the status 0.
 
 The worker is stopped there by strace, so that the moment is exact.
 
-    killed_after_each_change.py [--every=N] [--only=CALL]
+    killed_after_each_change.py [--every=N] [--only=CALL] [--json=FILE]
 """
 
 import argparse
@@ -82,8 +82,9 @@ def stopped_processes(log):
   return stopped
 
 
-def half_files(scene, dest):
-  """Names whose contents are not the source's, nor the old ones, though they look finished."""
+def half_files(scene, dest, undated=False):
+  """Names whose contents are not the source's, nor the old ones, though they look finished; with @undated
+  also those whose time gives them away."""
   wrong = []
   for parent, _, names in os.walk(dest):
     for name in names:
@@ -96,7 +97,7 @@ def half_files(scene, dest):
       if made == wanted or (scene == 'merge' and faults.old_is_whole('old', os.path.relpath(path, dest), dest)):
         continue
       # The one exception, which --atomic takes away: a new small file, made in place, that is not dated yet.
-      exception = scene != 'new, --atomic' and not os.path.exists(before if scene == 'merge' else '')
+      exception = not undated and scene != 'new, --atomic' and not os.path.exists(before if scene == 'merge' else '')
       if not exception or os.stat(path).st_mtime_ns == os.stat(source).st_mtime_ns:
         wrong.append(path)
   return wrong
@@ -150,10 +151,23 @@ def kill_worker(scene, call, number, dest):
   return problems + ([run.text.strip()] if problems else [])
 
 
+def outcomes(results):
+  """{who is killed and where: what came of it}"""
+  cases = {}
+  for (how, scene, _, _), problems in results:
+    cases.setdefault(f'{how.__name__.replace("_", " ")}, {scene}', []).append(problems)
+  told = {}
+  for case, found in cases.items():
+    wrong, reached = sum(map(bool, found)), sum(problems is not None for problems in found)
+    told[case] = f'wrong after {wrong} of {reached}' if wrong else f'complete after {reached} of {reached}'
+  return told
+
+
 def main():
   p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   p.add_argument('--every', type=int, default=1, metavar='N', help='only each Nth point')
   p.add_argument('--only', metavar='CALL')
+  faults.add_options(p, ('pcopy',))
   options = p.parse_args()
   faults.need('strace')
   if not traced.PRELOAD:
@@ -175,6 +189,7 @@ def main():
 
     with concurrent.futures.ThreadPoolExecutor(len(places)) as pool:
       results = list(pool.map(one, points))
+  faults.write_cases(options, outcomes(results))
   bad = [(point, problems) for point, problems in results if problems]
   for point, problems in bad:
     print(f'FAIL: {point[0].__name__}: {point[1]}: after {point[2]} {point[3]}: {"; ".join(problems)}')

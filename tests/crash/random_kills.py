@@ -5,10 +5,14 @@ A worker (which may also crash, of SIGSEGV or SIGBUS): the copy is complete, the
 status 0.  The master, or everything: what has a name is whole or can be seen not
 to be, and --resume completes it, with nothing lost and no stray name.
 
-    random_kills.py [--kills=N] [--seed=N]
+    random_kills.py [--kills=N] [--seed=N] [--tool=cp|rsync] [--json=FILE]
+
+Of the others everything is killed each time, they are run again as before, and
+nothing is asked of them: what came of it is told.
 """
 
 import argparse
+import collections
 import os
 import random
 import signal
@@ -24,16 +28,16 @@ JOBS = 4
 VARIANTS = {'new': (), 'new, --atomic': ('--atomic',), 'new, --sync=file': ('--sync=file',)}
 
 
-def start(variant):
-  return faults.Run([faults.PCOPY, f'-j{JOBS}', *VARIANTS[variant], '-T', 'src', 'dst'])
+def start(tool, variant):
+  return faults.Run(faults.command(tool, 'src', 'dst', f'-j{JOBS}', *VARIANTS[variant]))
 
 
-def duration(variant):
+def duration(tool, variant):
   """The shortest of three runs: few kills then come too late."""
   shortest = 60
   for _ in range(3):
     faults.clear('dst')
-    run = start(variant).wait()
+    run = start(tool, variant).wait()
     assert run.status == 0, run.text
     shortest = min(shortest, run.seconds)
   return shortest
@@ -65,16 +69,16 @@ def kill_some_workers(rng, run, at):
   return killed
 
 
-def one_kill(rng, how, variant, shortest):
-  """Returns (was anything hit, problems)."""
+def one_kill(tool, rng, how, variant, shortest):
+  """Returns (was anything hit, half files that their time gives away, problems)."""
   faults.clear('dst')
-  run = start(variant)
+  run = start(tool, variant)
   at = rng.random() * shortest
   if how == 'a worker':
     killed = kill_some_workers(rng, run, at)
     run.wait(30)
     problems = faults.Verdict(run, 'src', 'dst', statuses=(0,)).problems
-    return killed > 0, problems + ([run.text.strip()] if problems else [])
+    return killed > 0, [], problems + ([run.text.strip()] if problems else [])
   time.sleep(max(0, run.began + at - time.monotonic()))
   workers = run.children()
   hit = run.process.poll() is None
@@ -84,31 +88,61 @@ def one_kill(rng, how, variant, shortest):
     run.kill_all()
   run.wait(30)
   faults.await_that(all_are_gone(workers), 'the workers to end with their master')
-  problems = [f'half a file: {path}' for path in half_files(variant, 'dst')] if os.path.isdir('dst') else []
-  again = faults.run(faults.PCOPY, f'-j{JOBS}', '--resume', '-T', 'src', 'dst', seconds=30)
-  problems += [f'--resume: {problem}' for problem in faults.Verdict(again, 'src', 'dst', statuses=(0,)).problems]
-  return hit, problems + ([again.text.strip()] if problems else [])
+  dated = half_files(variant, 'dst') if os.path.isdir('dst') else []
+  undated = set(half_files(variant, 'dst', undated=True)) - set(dated) if os.path.isdir('dst') else ()
+  problems = [f'half a file: {path}' for path in dated]
+  again = faults.run(*faults.command(tool, 'src', 'dst', f'-j{JOBS}', '--resume'), seconds=30)
+  verdict = faults.Verdict(again, 'src', 'dst', ignore=faults.NOT_KEPT[tool], statuses=(0,), mine=tool == 'pcopy')
+  problems += [f'next run: {problem}' for problem in verdict.problems]
+  return hit, undated, problems + ([again.text.strip()] if problems else [])
+
+
+class Tally:
+  """What came of the kills of one kind, for the scorecard."""
+
+  def __init__(self):
+    self.hits, self.undated, self.wrong = 0, 0, collections.Counter()
+
+  def add(self, undated, problems):
+    self.hits += 1
+    self.undated += bool(undated)
+    self.wrong.update({': '.join(problem.split(': ')[:2 if problem.startswith('next run') else 1])
+                       for problem in problems[:-1]})  # the last is what was said
+
+  def words(self):
+    told = [f'{word} after {count}' for word, count in self.wrong.items()] or ['complete']
+    if self.undated:
+      told.append(f'undated half files after {self.undated}')
+    return f'{self.hits} kill{"s" if self.hits > 1 else ""}: ' + ', '.join(told)
 
 
 def main():
   p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   p.add_argument('--kills', type=int, default=40, metavar='N')
   p.add_argument('--seed', type=int, default=random.SystemRandom().randrange(1 << 32), metavar='N')
+  faults.add_options(p)
   options = p.parse_args()
+  mine = options.tool == 'pcopy'
+  variants = list(VARIANTS) if mine else ['new']
+  ways = ('a worker', 'a worker', 'the master', 'everything') if mine else ('everything',)
+  tallies = collections.defaultdict(Tally)
   print(f'--seed={options.seed}', flush=True)
   rng = random.Random(options.seed)
   with faults.scratch():
     faults.sh(sys.executable, os.path.join(faults.SUPPORT, 'mktree.py'), '--seed', str(options.seed), '--files', '250',
               '--dirs', '30', '--deep', '30', 'src')
-    shortest = {variant: duration(variant) for variant in VARIANTS}
+    shortest = {variant: duration(options.tool, variant) for variant in variants}
     hits = wrong = 0
     for number in range(options.kills):
-      how, variant = rng.choice(('a worker', 'a worker', 'the master', 'everything')), rng.choice(list(VARIANTS))
-      hit, problems = one_kill(rng, how, variant, shortest[variant])
+      how, variant = rng.choice(ways), rng.choice(variants)
+      hit, undated, problems = one_kill(options.tool, rng, how, variant, shortest[variant])
       hits += hit
-      if problems:
+      if hit:
+        tallies[f'{how} killed, {variant}'].add(undated, problems)
+      if problems and mine:
         wrong += 1
         print(f'FAIL: kill {number}: {how}, {variant}: {"; ".join(problems[:5])}', flush=True)
+  faults.write_cases(options, {case: tally.words() for case, tally in sorted(tallies.items())})
   print(f'{options.kills} moments, {hits} hit something, {wrong} wrong')
   sys.exit(1 if wrong or hits < options.kills // 2 else 0)
 

@@ -145,7 +145,7 @@ def attempt(tool, case, dest):
   with open(log, encoding='utf-8', errors='replace') as f:
     hits = [(m[3] or '') if (m := CALL.match(line)) else '' for line in f if '(INJECTED)' in line]
   verdict = faults.Verdict(run, 'src', dest, before='old' if case.scene == 'merge' else None,
-                           ignore=ignored(tool), statuses=faults.STATUSES[tool])
+                           ignore=ignored(tool), statuses=faults.STATUSES[tool], mine=tool == 'pcopy')
   return Outcome(case, run, verdict, hits)
 
 

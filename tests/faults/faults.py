@@ -239,6 +239,7 @@ def differences(source, dest, ignore=()):
 
 
 TEMPORARY = re.compile(r'^(\.pcopy-|\..*\.[A-Za-z0-9]{6}$)')  # ours, and rsync's
+HIDDEN = re.compile(r'/\.([^/"]+)\.[A-Za-z0-9]{6}(?=")')  # rsync's, as its messages quote it: it names the file
 METADATA = {'owner', 'mode', 'times', 'xattr', 'acl', 'holes', 'links', 'special'}
 # A sentence of these about a directory is about all that is in it.
 ABOUT_ALL = re.compile(r'directory|cannot open|cannot access|two workers died|changed while|opendir|readdir|mkdir|'
@@ -253,13 +254,13 @@ def leftovers(dest):
 def lines_about(text, path, sides):
   """The lines that name @path of either side, to its end."""
   ends = [re.escape(f'{side}/{path}' if path != '.' else side) for side in sides]
-  if path != '.':
-    ends.append(re.escape(path))
-  pattern = re.compile(r'(^|[\s\'"/‘])(' + '|'.join(ends) + r')/?($|[\s\'":,)’])', re.MULTILINE)
+  ends.append(re.escape(path))
+  pattern = re.compile(r'(^|[\s\'"/(‘])(' + '|'.join(ends) + r')/?($|[\s\'":,)’])', re.MULTILINE)
   return [line for line in text.splitlines() if pattern.search(line)]
 
 
-ABOUT_THE_RUN = ('the copy is not complete', 'the copy cannot go on')
+ABOUT_THE_RUN = ('the copy is not complete', 'the copy cannot go on',
+                 'rsync error: error', 'rsync error: unexplained error')  # it gave up; code 23 is another sentence
 
 
 def is_named(text, path, kind, what, sides, merged):
@@ -285,12 +286,18 @@ def old_is_whole(before, path, dest):
     return a.read() == b.read()
 
 
-class Verdict:
-  """@problems: what must never be.  @word: what came of it, for the table."""
+WORST_FIRST = ('hang', 'died', 'silent loss:', 'half a file', 'silent loss of metadata', 'temporary file left')
 
-  def __init__(self, run_, source, dest, before=None, ignore=(), statuses=(0, 1, 2, 3, 4), named=None, stuck=False):
+
+class Verdict:
+  """@problems: what must never be, the worst first.  @word: what came of it, for the table."""
+
+  def __init__(self, run_, source, dest, before=None, ignore=(), statuses=(0, 1, 2, 3, 4), named=None, stuck=False,
+               mine=True):
     """@before: what @dest was.  @named: how the source is called in messages, where that is not @source.
-    @stuck: the destination lets nothing be removed any more."""
+    @stuck: the destination lets nothing be removed any more.  @mine: the statuses are pcopy's; those of the
+    others mean a failure, whatever their number."""
+    self.status = run_.status if mine else min(run_.status, FAILED)
     self.problems = []
     self.found = differences(source, dest, ignore)
     if run_.hung:
@@ -304,9 +311,10 @@ class Verdict:
     self.judge_contents(dest, before)
     if not run_.hung:
       self.judge_words(run_, (named or source, dest), before is not None, source)
+    self.problems.sort(key=lambda p: next((n for n, words in enumerate(WORST_FIRST) if p.startswith(words)), 99))
     self.word = self.problems[0] if self.problems else {
       0: 'complete', LOST: 'complete, loss told', NOT_STARTED: 'not started, said', NO_SPACE: 'no space, said',
-    }.get(run_.status, 'failure named')
+    }.get(self.status, 'failure named')
 
   def judge_contents(self, dest, before):
     for kind, path, _ in self.found:
@@ -316,9 +324,12 @@ class Verdict:
         self.problems.append(f'cannot compare {path}')
 
   def judge_words(self, run_, sides, merged, source):
-    text, status = run_.text, run_.status
+    text, status = HIDDEN.sub(r'/\1', run_.text), self.status
     if status == 0 and self.found:
-      self.problems.append(f'silent loss: {self.found[0][1]} ({self.found[0][0]})')
+      kind, path, _ = min(self.found, key=lambda f: 2 if f[0] == 'extra' else f[0] in METADATA)
+      word = 'too much' if kind == 'extra' else 'silent loss of metadata' if kind in METADATA else 'silent loss'
+      if kind != 'extra' or 'temporary file left' not in self.problems:
+        self.problems.append(f'{word}: {path} ({kind})')
     elif status == LOST:
       lost = [path for kind, path, _ in self.found if kind not in METADATA and not is_special(source, path)]
       if lost or 'not kept on' not in text:
@@ -326,9 +337,10 @@ class Verdict:
     elif status != 0 and not text.strip():
       self.problems.append('nothing said')
     elif status == FAILED:
-      for kind, path, what in self.found:
+      for kind, path, what in sorted(self.found, key=lambda f: f[0] in METADATA):
         if not is_named(text, path, kind, what, sides, merged) and not (kind in METADATA and 'not kept on' in text):
-          self.problems.append(f'not named: {path} ({kind}: {what})')
+          word = 'metadata not named' if kind in METADATA else 'not named'
+          self.problems.append(f'{word}: {path} ({kind}: {what})')
           break
 
 
@@ -348,13 +360,25 @@ def command(tool, source, dest, *options):
   return [PCOPY, *options, '-T', source, dest]
 
 
+def add_options(parser, tools=TOOLS):
+  """Those that scorecard.py gives to each script."""
+  parser.add_argument('--tool', choices=tools, default='pcopy', help='the program to look at')
+  parser.add_argument('--json', metavar='FILE', help='write what came of it, for scorecard.py')
+
+
+def write_cases(options, outcomes):
+  """@outcomes: {case: words}."""
+  if options.json:
+    with open(options.json, 'w', encoding='utf-8') as f:
+      json.dump({'tool': options.tool, 'cases': outcomes}, f, indent=1)
+
+
 class Card:
   """Collects the outcome of named cases; for pcopy a problem is a failure of the test."""
 
   def __init__(self, description):
     p = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--tool', choices=TOOLS, default='pcopy', help='the program to look at')
-    p.add_argument('--json', metavar='FILE', help='write what came of it, for scorecard.py')
+    add_options(p)
     p.add_argument('--long', action='store_true', help='more of it')
     self.options = p.parse_args()
     self.tool, self.long = self.options.tool, self.options.long
@@ -364,7 +388,7 @@ class Card:
   def judge(self, case, run_, source, dest, statuses=None, expect=(), **more):
     """@statuses: what pcopy may end with.  @expect: what pcopy must have said.  Returns the verdict."""
     mine = self.tool == 'pcopy'
-    verdict = Verdict(run_, source, dest, ignore=NOT_KEPT[self.tool],
+    verdict = Verdict(run_, source, dest, ignore=NOT_KEPT[self.tool], mine=mine,
                       statuses=statuses if mine and statuses else STATUSES[self.tool], **more)
     if mine:
       verdict.problems += [f'not said: {words}' for words in expect if words not in run_.text]
@@ -382,10 +406,12 @@ class Card:
       print(f'      status {run_.status} after {run_.seconds:.1f} s')
       print(''.join(f'      | {line}\n' for line in run_.text.splitlines()[:12]), end='', flush=True)
 
+  def leave_out(self, case, why):
+    self.outcomes[case] = f'not run: {why}'
+    print(f'{case}: skipped: {why}')
+
   def end(self):
-    if self.options.json:
-      with open(self.options.json, 'w', encoding='utf-8') as f:
-        json.dump({'tool': self.tool, 'cases': self.outcomes}, f, indent=1)
+    write_cases(self.options, self.outcomes)
     print(f'{len(self.outcomes)} cases, {self.wrong} wrong')
     sys.exit(1 if self.wrong else 0)
 

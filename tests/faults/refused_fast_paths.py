@@ -5,6 +5,7 @@ is said.  By a seccomp filter (refuse.c), on memory and on a file system that ca
 share extents.
 """
 
+import argparse
 import os
 import sys
 
@@ -75,20 +76,35 @@ def eventfd_is_named(place):
   return good
 
 
+def outcomes(results):
+  """{what was refused: what came of it}, of [(what, good)]."""
+  total = {}
+  for what, good in results:
+    total.setdefault(what, []).append(good)
+  return {what: f'complete, {len(all_)} runs' if all(all_) else f'wrong in {all_.count(False)} of {len(all_)} runs'
+          for what, all_ in total.items()}
+
+
 def main():
+  p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  faults.add_options(p, ('pcopy',))
+  options = p.parse_args()
   if not REFUSE:
     faults.skip('REFUSE is not set')
   with faults.scratch():
     os.mkdir('memory')
-    results = []
+    results, named = [], []
     for place in filter(None, ('memory', sharing_place())):
       faults.small_tree(f'{place}/src')
       faults.old_tree(f'{place}/src', f'{place}/old')
-      results += [check(place, what, error, over) for what, errors in REFUSED for error in errors
-                  for over in (False, True)]
-      results.append(eventfd_is_named(place))
-  print(f'{len(results)} cases, {results.count(False)} wrong')
-  sys.exit(0 if all(results) else 1)
+      results += [(f'{", ".join(what) if len(what) < 3 else "most at once"}: {" ".join(errors)}',
+                   check(place, what, error, over))
+                  for what, errors in REFUSED for error in errors for over in (False, True)]
+      named.append(eventfd_is_named(place))
+  faults.write_cases(options, {**outcomes(results), 'eventfd2: ENOSYS': 'failure named' if all(named) else 'not named'})
+  wrong = [good for _, good in results].count(False) + named.count(False)
+  print(f'{len(results) + len(named)} cases, {wrong} wrong')
+  sys.exit(1 if wrong else 0)
 
 
 if __name__ == '__main__':

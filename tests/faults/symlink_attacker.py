@@ -7,8 +7,8 @@ Outside are canaries.  None of their contents may come into the destination, and
 nothing of theirs may change: not their contents, owner, mode or times, and
 nothing may be made beside them.
 
-    symlink_attacker.py [--long]        5 seconds, or 30
-    symlink_attacker.py --caught        PCOPY has no checks: it must be seen
+    symlink_attacker.py [--long] [--tool=cp|rsync]      5 seconds, or 30
+    symlink_attacker.py --caught                        PCOPY has no checks: it must be seen
 """
 
 import argparse
@@ -125,7 +125,7 @@ class Attack:
     return int(text)
 
 
-def under_attack(until, attacks, inside_dest, before):
+def under_attack(tool, until, attacks, inside_dest, before):
   """Copies again and again; the destination is attacked from the first copy on.  Returns the runs, those
   that noticed, and what was found."""
   runs = noticed = 0
@@ -135,10 +135,10 @@ def under_attack(until, attacks, inside_dest, before):
       faults.clear('away')
       if os.path.exists('dst'):
         os.rename('dst', 'away')
-    run = faults.run(faults.PCOPY, '-j3', '-q', *(('-f',) if runs % 4 > 1 else ()), '-T', 'src', 'dst')
+    run = faults.run(*faults.command(tool, 'src', 'dst', '-j3', '-q', *(('-f',) if runs % 4 > 1 else ())))
     runs += 1
     noticed += bool(run.text)
-    if run.hung or run.status not in (0, 1, 3):
+    if run.hung or run.status not in ((0, 1, 3) if tool == 'pcopy' else faults.STATUSES[tool]):
       return runs, noticed, [f'status {run.status}: {run.text[-300:]}']
     for attack in attacks:  # or we would be led outside ourselves
       attack.stand_still()
@@ -156,6 +156,7 @@ def main():
   p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   p.add_argument('--long', action='store_true')
   p.add_argument('--caught', action='store_true')
+  faults.add_options(p)
   options = p.parse_args()
   faults.need_root()
   if not ATTACK:
@@ -165,11 +166,19 @@ def main():
     make_canaries()
     dest = pairs('dst', 'precious')
     attacks = [Attack(pairs('src', 'secret')), Attack(dest)]
-    runs, noticed, problems = under_attack(time.monotonic() + (30 if options.long else 5), attacks, dest, canaries())
+    until = time.monotonic() + (30 if options.long else 5)
+    runs, noticed, problems = under_attack(options.tool, until, attacks, dest, canaries())
     swaps = [attack.end() for attack in attacks]
   print(f'{runs} runs, {noticed} of them noticed; exchanges: {swaps[0]} in the source, {swaps[1]} in the destination')
   for problem in problems[:10]:
     print(problem)
+  told = {'came in': 'contents from outside came in', 'changed': 'files outside changed'}
+  kinds = sorted({told.get(word, word) for word in (problem.split(':')[0] for problem in problems)})
+  faults.write_cases(options, {
+    'exchanged on both sides': f'{" and ".join(kinds)}, run {runs}' if kinds else
+                               f'nothing came in or changed, {runs} runs'})
+  if options.tool != 'pcopy':
+    sys.exit(0)
   if options.caught:
     sys.exit(0 if problems else 1)
   if min(swaps) < 1000 or noticed == 0:
