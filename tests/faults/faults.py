@@ -239,7 +239,7 @@ def differences(source, dest, ignore=()):
 
 
 TEMPORARY = re.compile(r'^(\.pcopy-|\..*\.[A-Za-z0-9]{6}$)')  # ours, and rsync's
-HIDDEN = re.compile(r'/\.([^/"]+)\.[A-Za-z0-9]{6}(?=")')  # rsync's, as its messages quote it: it names the file
+HIDDEN = re.compile(r'/\.([^/"]+)\.(?:[A-Za-z0-9]{6}|\d+)(?=")')  # rsync's, as its messages quote it: it names the file
 METADATA = {'owner', 'mode', 'times', 'xattr', 'acl', 'holes', 'links', 'special'}
 # A sentence of these about a directory is about all that is in it.
 ABOUT_ALL = re.compile(r'directory|cannot open|cannot access|two workers died|changed while|opendir|readdir|mkdir|'
