@@ -32,6 +32,9 @@ int job_pipe_fd(const struct job_pipe *pipe);
 /* Before the fork: the descriptor the child must keep open. */
 int job_pipe_reader_fd(const struct job_pipe *pipe);
 
+/* Writer: keeps a whole frame for the next job_pipe_flush(), in the order of the calls. */
+void job_pipe_queue(struct job_pipe *pipe, const void *frame, size_t len);
+
 /* Writer: sends a whole frame or keeps what did not fit. Returns 0, or -EPIPE
  * when the reader is gone (SIGPIPE must be ignored). */
 int job_pipe_send(struct job_pipe *pipe, const void *frame, size_t len);
@@ -56,5 +59,5 @@ int job_pipe_receive(struct job_pipe *pipe, const void **ret_frame, size_t *ret_
 /* Reader: true when another whole frame is already in memory. */
 bool job_pipe_has_frame(const struct job_pipe *pipe);
 
-/* Reader: how many whole frames are already in memory, counted up to @most. */
-unsigned job_pipe_waiting(const struct job_pipe *pipe, unsigned most);
+/* Reader: true when at most @low whole frames are in memory, and none in the pipe. */
+bool job_pipe_is_low(const struct job_pipe *pipe, unsigned low);

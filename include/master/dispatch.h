@@ -26,6 +26,7 @@ struct dispatch {
 	uint64_t listed;           /* slices of directories that came back */
 	double entry_ns;           /* smoothed time of one entry; 0 until measured */
 	uint64_t last_done_ns[POOL_MAX];
+	uint64_t eager_ns;         /* from this moment on some list ahead */
 	bool paused;
 };
 

@@ -29,7 +29,8 @@ struct pool_setup {
 	unsigned workers;  /* started now */
 	unsigned slots;    /* room for as many; at least workers */
 	struct timespec run_start; /* what is stamped at or after this was made by, or during, this run */
-	bool timing;
+	bool timing;               /* keep the times by kind of work */
+	bool cpu_time;             /* -j auto: keep the time on a processor */
 	bool every_outcome;        /* -v: listings name each entry */
 };
 
@@ -39,11 +40,12 @@ struct worker_pool;
 int pool_new(const struct pool_setup *setup, struct worker_pool **ret_pool);
 void pool_free(struct worker_pool *pool);
 
-/* Sends a frame to the worker in @slot; what the pipe does not take now goes
- * out on pool_flush(). Returns 0, or -EPIPE when that worker is gone. */
-int pool_submit(struct worker_pool *pool, unsigned slot, const void *frame, size_t len);
+/* A frame for the worker in @slot; it goes out on pool_flush(), as far as the pipe
+ * takes it. */
+void pool_submit(struct worker_pool *pool, unsigned slot, const void *frame, size_t len);
 
-/* Sends more of what waits for any worker. */
+/* Sends what waits for any worker: one write(2) each, however many frames. A worker
+ * that is gone is reaped as a death. */
 void pool_flush(struct worker_pool *pool);
 
 /* No more work: every worker ends when it has done what it holds. */

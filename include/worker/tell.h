@@ -23,6 +23,7 @@ struct tell {
 	struct gauge_board *board;
 	unsigned slot;
 	bool timing;               /* keep spent_ns */
+	bool cpu_time;             /* keep cpu_ns: a system call a job */
 	bool every_outcome;        /* -v, --debug: also what goes without saying */
 	struct record done;        /* of the job in hand, as far as it is */
 	struct gauge_snapshot gauge;

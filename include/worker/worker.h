@@ -35,6 +35,7 @@ struct worker_setup {
 	pid_t master;          /* who must be alive */
 	struct timespec run_start; /* what is stamped at or after this was made by, or during, this run */
 	bool timing;           /* fill spent_ns */
+	bool cpu_time;         /* fill cpu_ns */
 	bool every_outcome;    /* a RESULT for each entry: they are listed one by one */
 };
 

@@ -126,6 +126,8 @@ int job_pipe_flush(struct job_pipe *pipe)
 
 	if (job_pipe_pending(pipe) == 0)
 		return 0;
+	if (pipe->write_fd < 0)
+		return -EPIPE;
 	n = write_some(pipe->write_fd, pipe->overflow.data + pipe->sent, job_pipe_pending(pipe));
 	if (n < 0)
 		return (int)n;
@@ -135,38 +137,25 @@ int job_pipe_flush(struct job_pipe *pipe)
 	return 0;
 }
 
+void job_pipe_queue(struct job_pipe *pipe, const void *frame, size_t len)
+{
+	size_t waiting = job_pipe_pending(pipe);
+
+	if (pipe->sent > 0)
+		memmove(pipe->overflow.data, pipe->overflow.data + pipe->sent, waiting);
+	pipe->sent = 0;
+	pipe->overflow.len = waiting;
+	job_buffer_reserve(&pipe->overflow, len);
+	memcpy(pipe->overflow.data + pipe->overflow.len, frame, len);
+	pipe->overflow.len += len;
+}
+
 int job_pipe_send(struct job_pipe *pipe, const void *frame, size_t len)
 {
-	const uint8_t *bytes = frame;
-	ssize_t n = 0;
-
 	if (pipe->write_fd < 0)
 		return -EPIPE;
-	/* In order: nothing overtakes what waits already. */
-	if (job_pipe_pending(pipe) > 0) {
-		int err = job_pipe_flush(pipe);
-
-		if (err)
-			return err;
-	}
-	if (job_pipe_pending(pipe) == 0) {
-		n = write_some(pipe->write_fd, bytes, len);
-		if (n < 0)
-			return (int)n;
-	}
-
-	if ((size_t)n < len) {
-		size_t waiting = job_pipe_pending(pipe);
-
-		if (pipe->sent > 0)
-			memmove(pipe->overflow.data, pipe->overflow.data + pipe->sent, waiting);
-		pipe->sent = 0;
-		pipe->overflow.len = waiting;
-		job_buffer_reserve(&pipe->overflow, len - (size_t)n);
-		memcpy(pipe->overflow.data + pipe->overflow.len, bytes + n, len - (size_t)n);
-		pipe->overflow.len += len - (size_t)n;
-	}
-	return 0;
+	job_pipe_queue(pipe, frame, len);
+	return job_pipe_flush(pipe);
 }
 
 size_t job_pipe_pending(const struct job_pipe *pipe)
@@ -199,22 +188,6 @@ bool job_pipe_has_frame(const struct job_pipe *pipe)
 	return need > JOB_PREFIX && pipe->received.len - pipe->served >= need;
 }
 
-unsigned job_pipe_waiting(const struct job_pipe *pipe, unsigned most)
-{
-	size_t at = pipe->served;
-	unsigned count = 0;
-	uint32_t len;
-
-	while (count < most && pipe->received.len - at >= JOB_PREFIX) {
-		memcpy(&len, pipe->received.data + at, sizeof(len));
-		if (len <= JOB_PREFIX || len > pipe->received.len - at)
-			break;
-		at += len;
-		count++;
-	}
-	return count;
-}
-
 /* Reads once, with room for at least the rest of a frame of @need bytes.
  * Returns what read(2) does, or -errno. */
 static ssize_t read_more(struct job_pipe *pipe, size_t need)
@@ -243,6 +216,27 @@ static bool pipe_is_empty(const struct job_pipe *pipe)
 	struct pollfd readable = {.fd = pipe->read_fd, .events = POLLIN};
 
 	return poll(&readable, 1, 0) == 0;
+}
+
+static unsigned waiting(const struct job_pipe *pipe, unsigned most)
+{
+	size_t at = pipe->served;
+	unsigned count = 0;
+	uint32_t len;
+
+	while (count < most && pipe->received.len - at >= JOB_PREFIX) {
+		memcpy(&len, pipe->received.data + at, sizeof(len));
+		if (len <= JOB_PREFIX || len > pipe->received.len - at)
+			break;
+		at += len;
+		count++;
+	}
+	return count;
+}
+
+bool job_pipe_is_low(const struct job_pipe *pipe, unsigned low)
+{
+	return waiting(pipe, low + 1) <= low && pipe_is_empty(pipe);
 }
 
 int job_pipe_receive(struct job_pipe *pipe, const void **ret_frame, size_t *ret_len,

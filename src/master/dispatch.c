@@ -4,7 +4,8 @@
  *
  *   FINISH, LINK   short, and they free memory
  *   SCAN           by one worker in eight, while the queue is short of entries: the
- *                  total is known early
+ *                  total is known early. Not in the first second, when nobody wants to
+ *                  know: what was listed long before is cold when it is copied
  *   BIG            only to a worker that holds nothing, and nothing is sent
  *                  behind it: work behind a big file waits for minutes
  *   COPY           of a directory that the worker has open: another would have to
@@ -68,7 +69,7 @@ static bool may_start_big(const struct dispatch *dispatch, unsigned held)
 	return held == 0 && ledger_sent_of(ledger, CLASS_BIG) + keep < dispatch->in_use;
 }
 
-static struct job *pick(const struct dispatch *dispatch, unsigned slot)
+static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
 	unsigned held = ledger_outstanding(ledger, slot);
@@ -81,7 +82,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot)
 		return job;
 	if ((job = ledger_peek(ledger, CLASS_LINK)) != NULL)
 		return job;
-	if (may_scan(dispatch, most(1, dispatch->in_use / EAGER_PART)))
+	if (now_ns >= dispatch->eager_ns && may_scan(dispatch, most(1, dispatch->in_use / EAGER_PART)))
 		return ledger_peek_near(ledger, CLASS_SCAN, slot);
 	if ((job = ledger_peek(ledger, CLASS_BIG)) != NULL) {
 		if (may_start_big(dispatch, held))
@@ -99,7 +100,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot)
 
 static bool give_one(struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
 {
-	struct job *job = pick(dispatch, slot);
+	struct job *job = pick(dispatch, slot, now_ns);
 
 	if (!job)
 		return false;
@@ -126,9 +127,10 @@ void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
 	unsigned most = window(dispatch);
 	bool hungry = false;
 
-	pool_flush(dispatch->pool);
-	if (dispatch->paused)
+	if (dispatch->paused) {
+		pool_flush(dispatch->pool);
 		return;
+	}
 	for (unsigned depth = 0; depth < most; depth++) {
 		unsigned used = 0;
 
@@ -140,6 +142,7 @@ void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
 				hungry = true;
 		}
 	}
+	pool_flush(dispatch->pool);
 	gauge_set_hungry(pool_board(dispatch->pool), hungry);
 }
 

@@ -60,6 +60,7 @@ int pool_start(struct worker_pool *pool, unsigned slot)
 		.master = pool->master,
 		.run_start = pool->setup.run_start,
 		.timing = pool->setup.timing,
+		.cpu_time = pool->setup.cpu_time,
 		.every_outcome = pool->setup.every_outcome,
 	};
 	int keep[] = {
@@ -118,16 +119,12 @@ void pool_free(struct worker_pool *pool)
 	free(pool);
 }
 
-int pool_submit(struct worker_pool *pool, unsigned slot, const void *frame, size_t len)
+void pool_submit(struct worker_pool *pool, unsigned slot, const void *frame, size_t len)
 {
-	int err = job_pipe_send(pool->slot[slot].pipe, frame, len);
-
-	/* It will never hear of this job: its death is what puts that right. */
-	if (err < 0)
-		worker_terminate(&pool->slot[slot].process);
-	return err;
+	job_pipe_queue(pool->slot[slot].pipe, frame, len);
 }
 
+/* A worker that is gone will never hear of its jobs: its death is what puts that right. */
 void pool_flush(struct worker_pool *pool)
 {
 	for (unsigned i = 0; i < pool->setup.slots; i++)

@@ -39,6 +39,7 @@ struct open_dirs {
 	int root_fd;        /* of the source root opened last */
 	uint32_t root;
 	int parent_fd;      /* of the last dest parent that no kept directory serves */
+	char *parent_path;
 	char *dest_path;
 	size_t dest_size;
 	int n_dirs;
@@ -91,6 +92,7 @@ void open_dirs_free(struct open_dirs *dirs)
 	close_fd(dirs->root_fd);
 	close_fd(dirs->parent_fd);
 	free(dirs->dest_path);
+	free(dirs->parent_path);
 	free(dirs);
 }
 
@@ -222,8 +224,16 @@ int open_dirs_dest_parent(struct open_dirs *dirs, const struct job_view *job, co
 	*ret_name = leaf ? leaf + 1 : path;
 	if (leaf)
 		*leaf = '\0';
+	const char *parent = leaf ? path : "";
+
+	if (dirs->parent_fd >= 0 && strcmp(parent, dirs->parent_path) == 0)
+		return dirs->parent_fd;
 	close_fd(dirs->parent_fd);
-	dirs->parent_fd = open_dirs_dest(dirs, leaf ? path : "", O_PATH);
+	free(dirs->parent_path);
+	dirs->parent_path = strdup(parent);
+	if (!dirs->parent_path)
+		abort();
+	dirs->parent_fd = open_dirs_dest(dirs, parent, O_PATH);
 	if (dirs->parent_fd < 0) {
 		fail(ret_outcome, STAGE_OPEN_DEST, dirs->parent_fd);
 		dirs->parent_fd = -1;

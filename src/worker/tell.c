@@ -24,10 +24,12 @@ void tell_activity(struct tell *tell, enum gauge_activity activity)
 	tell->gauge.activity = activity;
 }
 
-static uint64_t cpu_now(void)
+static uint64_t cpu_now(const struct tell *tell)
 {
 	struct timespec time;
 
+	if (!tell->cpu_time)
+		return 0;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
 	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
@@ -35,7 +37,7 @@ static uint64_t cpu_now(void)
 /* Both clocks at once, so that their ratio means something whenever it is read. */
 static void take_time(struct tell *tell)
 {
-	uint64_t now = clock_now_ns(), cpu = cpu_now();
+	uint64_t now = clock_now_ns(), cpu = cpu_now(tell);
 
 	tell->gauge.busy_ns += now - tell->busy_since;
 	tell->gauge.cpu_ns += cpu - tell->cpu_before;
@@ -110,7 +112,7 @@ void tell_job(struct tell *tell, uint64_t job)
 {
 	if (!tell->gauge.job) {
 		tell->busy_since = clock_now_ns();
-		tell->cpu_before = cpu_now();
+		tell->cpu_before = cpu_now(tell);
 	}
 	tell->done = (struct record){ 0 };
 	tell->gauge.job = job;

@@ -366,7 +366,7 @@ static void flush_destination(struct worker *worker, const struct job_view *job)
  * While the queue is full it is enough to wake it before the work here runs out. */
 static void ring_if_needed(struct worker *worker)
 {
-	if (gauge_hungry(worker->setup->board) || job_pipe_waiting(worker->setup->pipe, LOW_WORK + 1) <= LOW_WORK)
+	if (gauge_hungry(worker->setup->board) || job_pipe_is_low(worker->setup->pipe, LOW_WORK))
 		completion_queue_ring(worker->setup->queue);
 }
 
@@ -456,6 +456,7 @@ static int set_up(struct worker *worker)
 	};
 	worker->tell = (struct tell){
 		.queue = setup->queue, .board = setup->board, .slot = setup->slot, .timing = setup->timing,
+		.cpu_time = setup->cpu_time,
 		.every_outcome = setup->policy->explain || setup->every_outcome, .activity_since = clock_now_ns(),
 	};
 	int err = data_new(setup->policy, on_bytes, worker, &worker->copier.data);

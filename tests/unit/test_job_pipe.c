@@ -108,23 +108,24 @@ static void frames_arrive_whole_and_in_order(void **state)
 	assert_false(job_pipe_has_frame(pipe));
 }
 
-static void frames_in_memory_are_counted(void **state)
+static void is_low_only_when_little_is_left_anywhere(void **state)
 {
 	struct job_pipe *pipe = *state;
 	const void *frame;
 	size_t len;
 
-	assert_int_equal(job_pipe_waiting(pipe, 9), 0);
+	assert_true(job_pipe_is_low(pipe, 0));
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(send_frame(pipe, 50, i), 0);
 	assert_int_equal(job_pipe_send(pipe, "\100\0\0\0half", 8), 0);
-	assert_int_equal(job_pipe_waiting(pipe, 9), 0); /* in the pipe still */
+	assert_false(job_pipe_is_low(pipe, 2)); /* in the pipe still */
 	assert_int_equal(job_pipe_receive(pipe, &frame, &len, NULL, NULL), 1);
-	assert_int_equal(job_pipe_waiting(pipe, 9), 3);
-	assert_int_equal(job_pipe_waiting(pipe, 2), 2);
-	assert_int_equal(job_pipe_waiting(pipe, 0), 0);
+	assert_false(job_pipe_is_low(pipe, 2)); /* three in memory */
+	assert_true(job_pipe_is_low(pipe, 3));
 	assert_int_equal(job_pipe_receive(pipe, &frame, &len, NULL, NULL), 1);
-	assert_int_equal(job_pipe_waiting(pipe, 9), 2);
+	assert_true(job_pipe_is_low(pipe, 2));
+	assert_int_equal(send_frame(pipe, 50, 9), 0);
+	assert_false(job_pipe_is_low(pipe, 2));
 }
 
 static bool is_open(int fd)
@@ -467,7 +468,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_PIPE(frames_arrive_whole_and_in_order),
-		WITH_PIPE(frames_in_memory_are_counted),
+		WITH_PIPE(is_low_only_when_little_is_left_anywhere),
 		WITH_PIPE(each_process_holds_its_own_end_only),
 		cmocka_unit_test(closing_and_freeing_close_for_real),
 		WITH_PIPE(the_reader_sees_the_end_when_the_writer_closes),

@@ -80,7 +80,7 @@ static int set_up(void **state)
 	assert_int_equal(operands_resolve(&f.options, &f.operands), 0);
 	storage_look(f.operands.tree.dest_fd, &f.storage);
 	temp_name_begin_run();
-	struct pool_setup pool = { &f.options.policy, &f.operands.tree, 3, 3, { time(NULL), 0 }, false, false };
+	struct pool_setup pool = { &f.options.policy, &f.operands.tree, 3, 3, { time(NULL), 0 }, false, false, false };
 
 	assert_int_equal(pool_new(&pool, &f.pool), 0);
 	struct session_setup setup = {
