@@ -11,7 +11,8 @@
  *   COPY           of a directory that the worker has open: another would have to
  *                  open it, as many requests as half a small file
  *   SCAN           by half of the workers, so that no one runs dry
- *   COPY           taken over from others
+ *   COPY           taken over from others, by who holds nothing: not to wait behind
+ *                  a job that may take long, or hang
  *
  * A FINISH is left to the worker that has its directory open, until somebody has
  * nothing else to do or they pile up.
@@ -94,7 +95,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t
 		return job;
 	if (may_scan(dispatch, most_scans(dispatch)))
 		return ledger_peek_near(ledger, CLASS_SCAN, slot);
-	job = ledger_peek_copy(dispatch->ledger, slot);
+	job = held == 0 ? ledger_peek_copy(dispatch->ledger, slot) : NULL;
 	return job ? job : ledger_peek(ledger, CLASS_FINISH);
 }
 
