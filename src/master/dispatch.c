@@ -99,9 +99,18 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t
 	return job ? job : ledger_peek(ledger, CLASS_FINISH);
 }
 
+/* At one job for longer than a batch should take: what is put behind it may wait as
+ * long as that hangs. */
+static bool is_held_up(const struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
+{
+	const struct job *job = ledger_oldest(dispatch->ledger, slot);
+
+	return job && now_ns > most(job->sent_ns, dispatch->last_done_ns[slot]) + (uint64_t)BATCH_NS;
+}
+
 static bool give_one(struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
 {
-	struct job *job = pick(dispatch, slot, now_ns);
+	struct job *job = is_held_up(dispatch, slot, now_ns) ? NULL : pick(dispatch, slot, now_ns);
 
 	if (!job)
 		return false;
