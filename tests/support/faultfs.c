@@ -219,6 +219,8 @@ static struct fuse_session *session_new(const char *backing)
 	return session;
 }
 
+#define MANY_FILES (1u << 20)
+
 /* Each known inode holds a descriptor; a 1 ms wait must not become 1.05 ms. */
 static void prepare_process(void)
 {
@@ -226,8 +228,11 @@ static void prepare_process(void)
 	sigset_t set;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		struct rlimit more = {MANY_FILES, MANY_FILES};
+
 		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
+		if (limit.rlim_max >= MANY_FILES || setrlimit(RLIMIT_NOFILE, &more) < 0) /* more is root's */
+			setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	prctl(PR_SET_TIMERSLACK, 1000);
 	umask(0);
