@@ -210,7 +210,7 @@ static int copy(const struct options *options, const struct operands *operands, 
 	};
 	struct pool_setup pool = {
 		.policy = &options->policy, .tree = &operands->tree,
-		.every_outcome = options->verbose, .run_start = run_start(operands), 
+		.every_outcome = options->verbose, .run_start = run_start(operands),
 		.timing = options->stats || options->progress == PROGRESS_SCREEN, .cpu_time = !options->jobs,
 	};
 

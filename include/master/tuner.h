@@ -29,6 +29,9 @@ struct tuner {
 void tuner_start_for_queued(struct tuner *tuner);
 void tuner_start_all(struct tuner *tuner);
 
+/* No more workers than there are now: the others cannot be had, or die too often. */
+void tuner_settle(struct tuner *tuner);
+
 /* Looks, and changes dispatch->in_use, or leaves it alone once somebody else has; cheap
  * enough to be called after every event. */
 void tuner_step(struct tuner *tuner, uint64_t now_ns);

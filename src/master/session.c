@@ -328,6 +328,7 @@ static void refill(struct session *session, unsigned slot)
 			session->new_worker(slot, session->new_worker_arg);
 		return;
 	}
+	tuner_settle(&session->tuner); /* or the next step would start one after all */
 	if (pool_alive(pool) == 0) {
 		message_say("all workers have died; the copy cannot go on");
 		session->broken = true;

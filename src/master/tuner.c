@@ -66,6 +66,13 @@ static bool have_workers(struct tuner *tuner, unsigned wanted)
 	return started == 0;
 }
 
+void tuner_settle(struct tuner *tuner)
+{
+	unsigned alive = pool_alive(tuner->dispatch->pool);
+
+	tuner->dispatch->in_use = tuner->autotune.jobs = tuner->autotune.most = alive;
+}
+
 /* One of those that -j asked for. */
 static bool start_asked_for(struct tuner *tuner)
 {
@@ -75,7 +82,7 @@ static bool start_asked_for(struct tuner *tuner)
 	if (started < 0) {
 		message_say("cannot start %u workers: %s; going on with %u", dispatch->in_use, strerror(-started),
 		            pool_alive(dispatch->pool));
-		dispatch->in_use = tuner->autotune.jobs = pool_alive(dispatch->pool);
+		tuner_settle(tuner);
 	}
 	return started > 0;
 }
