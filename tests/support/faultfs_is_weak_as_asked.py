@@ -96,6 +96,7 @@ def counts_requests(scratch):
   with Mounted(scratch) as m:
     path = m.write('file', b'x')
     os.kill(m.pid, signal.SIGUSR2)
+    await_that(lambda: m.stats()['requests'] == 0, 'zero')
     for _ in range(10):
       os.stat(path)
     before = m.stats()

@@ -96,6 +96,7 @@ fill_screen() {
   echo 'seq -f "row %g" 60' >fill
   type_line '. ./fill'
   wait_screen '^row 60$'
+  wait_screen '^\$$'
 }
 
 # And none of it was eaten.
