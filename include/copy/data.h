@@ -50,6 +50,7 @@ struct data_request {
 	uint64_t offset;      /* a range (0 and size for the whole file) */
 	uint64_t length;
 	bool dst_fresh;       /* destination is empty: a hole need only be skipped */
+	bool dst_longer;      /* what it has behind the source's end stays, and so does its size */
 	void (*activity)(int activity, void *arg); /* told of each read, and of its end; may be NULL */
 	void *activity_arg;
 	bool unknown_size;    /* read to the end whatever st_size says (/proc, --copy-contents) */

@@ -82,11 +82,14 @@ void entry_copy(struct copier *copier, const struct place *place, const struct e
 void entry_link(struct copier *copier, const struct place *place, const struct entry *entry, int first_fd,
                 const char *first_name, struct outcome *ret);
 
-/* Big files in ranges. The temporary file @temp is created 0600 by whichever
- * range comes first; each range writes only its own bytes. What the policy says
- * of an existing name is asked by every range before its first byte: a range
- * that comes back SKIPPED, UP_TO_DATE or FAILED speaks for the whole file. A
- * failed range leaves @temp to be discarded; a failed commit removes it. */
+/* Big files in ranges: one BEGIN, then ranges in any order and at once, then one
+ * commit. BEGIN asks the policy, and makes the temporary file @temp, 0600, or in a
+ * --resume run gives that name to what a killed run has left; only after COPIED is
+ * there anything more to do. Each range writes only its own bytes, and of those what
+ * is not in yet; @offset and @offset + @length are multiples of TRAILER_PART, or the
+ * end. A failed range leaves @temp to be discarded; a failed commit removes it. */
+void entry_begin(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,
+                 struct outcome *ret);
 void entry_range(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,
                  uint64_t offset, uint64_t length, struct outcome *ret);
 void entry_commit(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,

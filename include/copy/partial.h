@@ -41,6 +41,11 @@ int partial_unmark(int fd);
 int partial_take_over(const struct copier *copier, const struct place *place, const struct entry *entry,
                       const struct stat *src, char temp[static TEMP_NAME_SIZE], uint64_t *ret_offset);
 
+/* The same for a file in ranges: what is found takes the name @temp, and its trailer
+ * says what is in. */
+int partial_take_over_ranges(const struct copier *copier, const struct place *place, const struct entry *entry,
+                             const struct stat *src, const char *temp);
+
 /* True in a --resume run when @name, which is stale, may yet be taken over: a
  * sweep leaves it to the copy of its source. */
 bool partial_is_wanted(const struct copier *copier, int dir_fd, const char *name);

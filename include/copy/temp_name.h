@@ -34,6 +34,9 @@ void temp_name_for_ranges(char buf[static TEMP_NAME_SIZE], uint64_t number);
 /* True for any name of this form, of any run. */
 bool temp_name_is_ours(const char *name);
 
+/* True for a name that temp_name_for_ranges() gave, in any run. */
+bool temp_name_is_for_ranges(const char *name);
+
 /* True for a name of this form whose run was on this host and boot (or an
  * earlier boot of this host) and is no longer alive; or of this very run, by a
  * worker that is no longer alive (ranges' names belong to no worker: they are

@@ -25,6 +25,7 @@ enum job_kind {
 	JOB_FLUSH,    /* syncfs the destination */
 	JOB_DISCARD,  /* a given-up entry: remove its temporary file (.target) and what dead workers left of it */
 	JOB_LOOK,     /* entries of dir that a SCAN only named: only their names count */
+	JOB_BEGIN,    /* the temporary file of the one entry, before its ranges */
 	JOB_KIND_COUNT,
 };
 
@@ -57,7 +58,7 @@ struct job_view {
 	uint64_t dir_dev, dir_ino; /* the source directory as the scan saw it */
 	uint64_t offset, length;
 	const char *dir;     /* relative to the root; "" is the root itself; borrowed */
-	const char *target;  /* LINK: path relative to the destination base; RANGE/COMMIT: temporary name;
+	const char *target;  /* LINK: path relative to the destination base; BEGIN/RANGE/COMMIT: temporary name;
 	                      * DISCARD: that or ""; else "" */
 	const uint8_t *next; /* iterator: job_view_next() */
 	const uint8_t *end;
@@ -95,7 +96,7 @@ void job_buffer_done(struct job_buffer *buffer);
  * checked here, so that job_view_next() cannot fail. Names are one component of
  * at most 255 bytes, not "." or ".."; dir, and LINK's target, are relative, without
  * an empty or ".." component. COPY, LINK, DISCARD and LOOK have at least one entry,
- * RANGE and COMMIT exactly one, the others none. RANGE's and COMMIT's target is
+ * BEGIN, RANGE and COMMIT exactly one, the others none. Their target is
  * a name, DISCARD's a name or "" (never a LINK's path: it would be removed);
  * the others have none. */
 int job_parse(const void *frame, size_t len, struct job_view *ret_view);

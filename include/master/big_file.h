@@ -20,8 +20,11 @@
 bool big_file_wants_ranges(const struct intake *intake, const struct dir_node *dir, const struct job_entry *entry,
                            uint64_t blocks);
 
-/* Queues its ranges. */
+/* Queues its BEGIN. */
 void big_file_queue(struct intake *intake, struct dir_node *dir, const struct job_entry *entry);
+
+/* Its temporary file is there: queues its ranges. */
+void big_file_begun(struct intake *intake, struct job *begin);
 
 /* What became of one range. */
 void big_file_note(struct job *range, const struct outcome *outcome);
@@ -30,8 +33,9 @@ void big_file_note(struct job *range, const struct outcome *outcome);
  * the COMMIT, or reports the failure and queues the DISCARD. */
 void big_file_range_over(struct intake *intake, struct job *range);
 
-/* Queues a copy of the whole file by one worker where @outcome of @job, a range
- * or the commit, is that the source had changed. False: report it. */
+/* Queues a copy of the whole file by one worker where @outcome of @job (BEGIN,
+ * RANGE or COMMIT) is that the source had changed, or that the file with its trailer is
+ * longer than may be. False: report it. */
 bool big_file_begins_again(struct intake *intake, struct job *job, const struct outcome *outcome);
 
 /* The file is in: its outcome, for the report. */

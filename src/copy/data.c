@@ -129,7 +129,8 @@ static int try_clone(struct run *run)
 	const struct data_request *request = run->request;
 	struct stat st;
 	/* A length of 0 is "to the end", which need not be in whole blocks. */
-	int r = offload_clone(request->src_fd, request->dst_fd, request->offset, run->to_end ? 0 : request->length);
+	bool to_end = run->to_end && !request->dst_longer;
+	int r = offload_clone(request->src_fd, request->dst_fd, request->offset, to_end ? 0 : request->length);
 
 	if (r < 0 && run->data->policy->reflink == REFLINK_ALWAYS)
 		return run_fail(run, STAGE_REFLINK, r);
@@ -144,7 +145,7 @@ static int try_clone(struct run *run)
 		return run_fail(run, STAGE_WRITE, -errno);
 	if (request->unknown_size)
 		run->end = (uint64_t)st.st_size;
-	else if (run->to_end && request->dst_fresh && (uint64_t)st.st_size != request->size)
+	else if (to_end && request->dst_fresh && (uint64_t)st.st_size != request->size)
 		return source_changed(run);
 	run->end_seen = true;
 	run->written_end = run->end;
@@ -384,7 +385,7 @@ int data_copy(struct data *data, const struct data_request *request, struct data
 		r = copy_range(&run);
 	if (r >= 0)
 		r = check_end(&run);
-	if (r == 0 && run.to_end)
+	if (r == 0 && run.to_end && !request->dst_longer)
 		r = run_set_size(&run);
 	if (r == 0)
 		run_learn_fate(&run);

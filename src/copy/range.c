@@ -1,24 +1,17 @@
 /*
- * A big file in ranges, by several workers at once, and its commit.
+ * A big file in ranges, by several workers at once: its beginning, its ranges, and
+ * its commit.
  *
- * Mechanism: one temporary file, whose name all ranges know; whoever comes first
- * creates it, and every range writes only its own bytes into it. A range checks
- * the source before and after its own reading. What falls between two ranges
- * shows at commit: the source's ctime is then later than the temporary file's
- * birth. Between two file systems these are two clocks, or one that is rounded
- * differently: a tick is allowed for, which the first range's own check covers.
- * (A server's clock may be further off. A wrong answer is possible only for a file
- * changed within that difference before its copy began, and is a reported failure,
- * not a bad copy.)
+ *	BEGIN        the policy's say; one temporary file of full size, with a trailer
+ *	             (see trailer.c) that names the state of the source; or a dead run's
+ *	RANGE, any   the source is in that state; copy a piece; it still is; call it in
+ *	COMMIT       the source is in that state, and all is in: metadata, rename
  *
- *	range 1            range 2            source's owner
- *	read, check
- *	                                      write
- *	                   read, check
- *	commit: ctime > birth
+ * So a range that is done again, by another worker or in another run, goes on where
+ * the one before it was, and what was changed between two ranges shows in the last.
  *
- * What lost: carrying the source's times from range to commit, in the temporary
- * file's own times or xattrs; not every file system holds them.
+ * What lost: comparing the source's ctime with the temporary file's birth, which are
+ * two clocks, and not every file system has a birth.
  */
 #include "copy/entry.h"
 
@@ -29,9 +22,14 @@
 
 #include "base/cleanup.h"
 #include "copy/existing.h"
+#include "copy/partial.h"
 #include "copy/regular.h"
 #include "copy/replace.h"
 #include "copy/temp_name.h"
+#include "copy/trailer.h"
+
+/* Copied and called in at once: a request more on top of some forty. */
+#define PIECE (32 * TRAILER_PART)
 
 /* Set once data_copy() has said whose fault it was. */
 static bool data_failed(struct outcome *ret, int err, const struct data_result *result)
@@ -63,17 +61,17 @@ static bool is_ours(const struct copier *copier, int dir_fd, const struct stat *
 	return (st->st_uid == copier->uid && (st->st_mode & 077) == 0) || looks_like_new_file(dir_fd, st);
 }
 
-/* Opens the shared temporary file, with @flags O_CREAT or 0. Returns a descriptor or -1 with *@ret filled. */
-static int open_temp(const struct copier *copier, const struct place *place, const char *temp, int flags,
+/* Opens the shared temporary file. Returns a descriptor or -1 with *@ret filled. */
+static int open_temp(const struct copier *copier, const struct place *place, const char *temp,
                      struct stat *ret_st, struct outcome *ret)
 {
 	CLEANUP_FD int fd = -1;
 
 	do
-		fd = openat(place->dst_fd, temp, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600);
+		fd = openat(place->dst_fd, temp, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0 || fstat(fd, ret_st) < 0) {
-		entry_fail(ret, flags ? STAGE_CREATE : STAGE_OPEN_DEST, errno);
+		entry_fail(ret, STAGE_OPEN_DEST, errno);
 		return -1;
 	}
 	if (!is_ours(copier, place->dst_fd, ret_st)) {
@@ -83,9 +81,9 @@ static int open_temp(const struct copier *copier, const struct place *place, con
 	return take_fd(&fd);
 }
 
-/* Opens the source, which must still be as long as the scan saw it, and asks the policy. */
-static int begin(const struct copier *copier, const struct place *place, const struct entry *entry,
-                 struct stat *ret_src, struct existing *ret_existing, struct outcome *ret)
+/* Opens the source, which must still be as long as the scan saw it. */
+static int open_source(const struct copier *copier, const struct place *place, const struct entry *entry,
+                       struct stat *ret_src, struct outcome *ret)
 {
 	CLEANUP_FD int fd = regular_open_source(copier, place, entry, ret_src, ret);
 
@@ -95,74 +93,145 @@ static int begin(const struct copier *copier, const struct place *place, const s
 		entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
 		return -1;
 	}
-	return existing_decide(copier, place, entry, ret_src, ret_existing, ret) ? take_fd(&fd) : -1;
+	return take_fd(&fd);
+}
+
+/* As above, and asks the policy. */
+static int begin(const struct copier *copier, const struct place *place, const struct entry *entry,
+                 struct stat *ret_src, struct existing *ret_existing, struct outcome *ret)
+{
+	CLEANUP_FD int fd = open_source(copier, place, entry, ret_src, ret);
+
+	return fd >= 0 && existing_decide(copier, place, entry, ret_src, ret_existing, ret) ? take_fd(&fd) : -1;
+}
+
+/* What a worker that died beginning this very file has left: good, or removed. */
+static bool was_begun(const struct copier *copier, const struct place *place, const char *temp, const struct stat *src)
+{
+	struct outcome unused;
+	struct stat st;
+	CLEANUP_FD int fd = open_temp(copier, place, temp, &st, &unused);
+
+	if (fd < 0)
+		return false;
+	if (trailer_compare(fd, &st, copier->policy, src) == MARK_MATCHES)
+		return true;
+	unlinkat(place->dst_fd, temp, 0);
+	return false;
+}
+
+static bool create_temp(const struct copier *copier, const struct place *place, const char *temp,
+                        const struct stat *src, struct outcome *ret)
+{
+	CLEANUP_FD int fd = -1;
+	int r;
+
+	do
+		fd = openat(place->dst_fd, temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return entry_fail(ret, STAGE_CREATE, errno);
+	r = trailer_write(fd, copier->policy, src);
+	if (r == 0)
+		return true;
+	unlinkat(place->dst_fd, temp, 0);
+	return entry_fail(ret, STAGE_WRITE, -r);
+}
+
+void entry_begin(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,
+                 struct outcome *ret)
+{
+	struct existing existing = { 0 };
+	struct stat src;
+	CLEANUP_FD int src_fd = begin(copier, place, entry, &src, &existing, ret);
+	CLEANUP_FD int left_fd = -1;
+
+	if (src_fd < 0) {
+		if (ret->status == OUTCOME_COPIED) /* by a worker that died since: nothing to begin */
+			ret->status = OUTCOME_UP_TO_DATE;
+		return;
+	}
+	if (entry->redo && was_begun(copier, place, temp, &src)) {
+		entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
+		return;
+	}
+	left_fd = partial_take_over_ranges(copier, place, entry, &src, temp);
+	if (left_fd >= 0 || create_temp(copier, place, temp, &src, ret))
+		entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
+}
+
+/* One range under way. */
+struct range {
+	struct copier *copier;
+	const struct place *place;
+	const struct stat *src;
+	int src_fd, dst_fd;
+	struct outcome *ret; /* the sum of its pieces */
+};
+
+static bool copy_piece(const struct range *range, uint64_t start, uint64_t end)
+{
+	struct copier *copier = range->copier;
+	const struct data_request request = {
+		.src_fd = range->src_fd,
+		.dst_fd = range->dst_fd,
+		.src_dev = range->src->st_dev,
+		.dst_dev = range->place->dst_dev,
+		.size = (uint64_t)range->src->st_size,
+		.blocks = (uint64_t)range->src->st_blocks,
+		.offset = start,
+		.length = end - start,
+		/* What a dead worker wrote here is of the same state: where that has a hole,
+		 * so has this. */
+		.dst_fresh = true,
+		.dst_longer = true,
+		.activity = copier->activity,
+		.activity_arg = copier->activity_arg,
+	};
+	struct data_result result;
+	int r = data_copy(copier->data, &request, &result);
+
+	if (r < 0)
+		return data_failed(range->ret, r, &result);
+	if (!regular_is_unchanged(range->src_fd, range->src))
+		return entry_fail(range->ret, STAGE_SOURCE_CHANGED, ESTALE);
+	r = trailer_set(range->dst_fd, request.size, start, end);
+	if (r < 0)
+		return entry_fail(range->ret, STAGE_WRITE, -r);
+	range->ret->bytes += result.bytes;
+	range->ret->holes |= result.holes;
+	range->ret->lost |= result.lost_holes ? LOSS_BIT(LOSS_HOLES) : 0;
+	if (result.method > range->ret->method)
+		range->ret->method = (uint16_t)result.method;
+	return true;
 }
 
 void entry_range(struct copier *copier, const struct place *place, const struct entry *entry, const char *temp,
                  uint64_t offset, uint64_t length, struct outcome *ret)
 {
-	struct existing existing = { 0 };
-	struct data_result result;
 	struct stat src, st;
-	CLEANUP_FD int src_fd = begin(copier, place, entry, &src, &existing, ret);
-	CLEANUP_FD int dst_fd = -1;
-	int err;
+	uint64_t start, end = offset;
+	CLEANUP_FD int src_fd = open_source(copier, place, entry, &src, ret);
+	CLEANUP_FD int dst_fd = src_fd < 0 ? -1 : open_temp(copier, place, temp, &st, ret);
+	const struct range range = { copier, place, &src, src_fd, dst_fd, ret };
+	int r;
 
-	if (src_fd < 0)
-		return;
-	dst_fd = open_temp(copier, place, temp, O_CREAT, &st, ret);
 	if (dst_fd < 0)
 		return;
-	/* Its whole size at once: later ranges are then never taken for the end. */
-	if (st.st_size < src.st_size && ftruncate(dst_fd, src.st_size) < 0) {
-		entry_fail(ret, STAGE_WRITE, errno);
+	if (trailer_compare(dst_fd, &st, copier->policy, &src) != MARK_MATCHES) {
+		entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
 		return;
 	}
 	if (copier->activity)
 		copier->activity(COPY_ACTIVITY_WRITE, copier->activity_arg);
-	err = data_copy(copier->data,
-	                &(struct data_request){
-		                .src_fd = src_fd,
-		                .dst_fd = dst_fd,
-		                .src_dev = src.st_dev,
-		                .dst_dev = place->dst_dev,
-		                .size = entry->size,
-		                .blocks = (uint64_t)src.st_blocks,
-		                .offset = offset,
-		                .length = length,
-		                .dst_fresh = !entry->redo,
-		                .activity = copier->activity,
-		                .activity_arg = copier->activity_arg,
-	                },
-	                &result);
-	if (err < 0) {
-		data_failed(ret, err, &result);
-		return;
-	}
-	if (!regular_is_unchanged(src_fd, &src)) {
-		entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
-		return;
-	}
-	entry_done(ret, OUTCOME_COPIED, result.method, result.bytes);
-	ret->holes = result.holes;
-	ret->lost = result.lost_holes ? LOSS_BIT(LOSS_HOLES) : 0;
-	regular_close(copier, take_fd(&dst_fd), ret);
-}
-
-#define TICK_NS INT64_C(10000000) /* CONFIG_HZ=100 */
-
-static bool changed_since_birth(const struct stat *src, int fd, dev_t dst_dev)
-{
-	struct statx stx;
-	int64_t after;
-
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &stx) < 0 || !(stx.stx_mask & STATX_BTIME))
-		return false;
-	if (src->st_ctim.tv_sec > stx.stx_btime.tv_sec + 1)
-		return true;
-	after = (src->st_ctim.tv_sec - stx.stx_btime.tv_sec) * INT64_C(1000000000) +
-	        (src->st_ctim.tv_nsec - (int64_t)stx.stx_btime.tv_nsec);
-	return after > (src->st_dev == dst_dev ? 0 : TICK_NS);
+	entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
+	while ((r = trailer_next(dst_fd, entry->size, end, offset + length, PIECE, &start, &end)) > 0)
+		if (!copy_piece(&range, start, end))
+			return;
+	if (r < 0)
+		entry_fail(ret, STAGE_WRITE, -r);
+	else
+		regular_close(copier, take_fd(&dst_fd), ret);
 }
 
 /* The worker that had this commit died after its rename: the name is complete. */
@@ -199,6 +268,15 @@ static bool dress(struct copier *copier, const struct place *place, const struct
 	return true;
 }
 
+/* Everything is in, and of the source as it is now. */
+static bool is_whole(const struct copier *copier, int fd, const struct stat *temp, const struct stat *src)
+{
+	uint64_t size = (uint64_t)src->st_size, start, end;
+
+	return trailer_compare(fd, temp, copier->policy, src) == MARK_MATCHES &&
+	       trailer_next(fd, size, 0, size, TRAILER_PART, &start, &end) == 0;
+}
+
 /* All but the rename. Returns false with *@ret filled. */
 static bool complete(struct copier *copier, const struct place *place, const struct entry *entry,
                      const char *temp, struct stat *src, struct existing *existing, struct outcome *ret)
@@ -206,14 +284,18 @@ static bool complete(struct copier *copier, const struct place *place, const str
 	CLEANUP_FD int src_fd = begin(copier, place, entry, src, existing, ret);
 	CLEANUP_FD int dst_fd = -1;
 	struct stat st;
+	int r;
 
 	if (src_fd < 0)
 		return false;
-	dst_fd = open_temp(copier, place, temp, 0, &st, ret);
+	dst_fd = open_temp(copier, place, temp, &st, ret);
 	if (dst_fd < 0)
 		return false;
-	if (st.st_size != src->st_size || changed_since_birth(src, dst_fd, st.st_dev))
+	if (!is_whole(copier, dst_fd, &st, src))
 		return entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
+	r = trailer_cut(dst_fd, (uint64_t)src->st_size);
+	if (r < 0)
+		return entry_fail(ret, STAGE_WRITE, -r);
 	if (!dress(copier, place, src, src_fd, dst_fd, &st, ret))
 		return false;
 	existing_hand_down(copier, existing, dst_fd);

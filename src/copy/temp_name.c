@@ -170,6 +170,13 @@ bool temp_name_is_ours(const char *name)
 	return parse(name, &owner);
 }
 
+bool temp_name_is_for_ranges(const char *name)
+{
+	struct owner owner;
+
+	return parse(name, &owner) && owner.slot == RANGES_SLOT;
+}
+
 bool temp_name_is_stale(const char *name)
 {
 	struct owner owner;

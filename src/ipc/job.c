@@ -170,6 +170,7 @@ static bool target_fits_kind(const struct job_view *view)
 	switch (view->kind) {
 	case JOB_LINK:
 		return is_path(view->target);
+	case JOB_BEGIN:
 	case JOB_RANGE:
 	case JOB_COMMIT:
 		return is_name(view->target, strlen(view->target));
@@ -188,6 +189,7 @@ static bool count_fits_kind(const struct job_view *view)
 	case JOB_DISCARD:
 	case JOB_LOOK:
 		return view->count > 0;
+	case JOB_BEGIN:
 	case JOB_RANGE:
 	case JOB_COMMIT:
 		return view->count == 1;

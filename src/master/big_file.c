@@ -1,7 +1,7 @@
 /*
- *   RANGE 0..k (any workers, side by side) ──> COMMIT (metadata, rename)
- *        └── one failed ──────────────────────> DISCARD, one report; where the source
- *                                               had changed, COPY instead of that
+ *   BEGIN ──> RANGE 0..k (any workers, side by side) ──> COMMIT (metadata, rename)
+ *     │            └── one failed ──────────────────────> DISCARD, one report; where the
+ *     └── nothing to do, or no way: a report               source had changed, COPY instead
  *
  * Ranges are contiguous and few: random chunks make lock servers thrash
  * (mpifileutils #295), and many small ones pay the opens again and again.
@@ -10,12 +10,13 @@
 
 #include "base/cleanup.h"
 #include "copy/temp_name.h"
+#include "copy/trailer.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define RANGE_LEAST (8u << 20)
-#define RANGE_ALIGN (1u << 20)
 #define SPLIT_FROM (2 * (uint64_t)RANGE_LEAST)
 
 bool big_file_wants_ranges(const struct intake *intake, const struct dir_node *dir, const struct job_entry *entry,
@@ -33,22 +34,63 @@ bool big_file_wants_ranges(const struct intake *intake, const struct dir_node *d
 void big_file_queue(struct intake *intake, struct dir_node *dir, const struct job_entry *entry)
 {
 	static uint64_t files;
-	struct range_set *set = calloc(1, sizeof(*set));
 	char temp[TEMP_NAME_SIZE];
-	uint64_t length = entry->size / intake->jobs / RANGE_ALIGN * RANGE_ALIGN + RANGE_ALIGN;
+	struct job_view view = { .target = temp };
+	struct job *begin;
 
+	temp_name_for_ranges(temp, ++files);
+	begin = intake_job(intake, CLASS_BIG, JOB_BEGIN, dir, &view);
+	ledger_add(begin, entry);
+	/* Behind every range in the queue: a file is begun when nobody has more to do for
+	 * those that are; among themselves the biggest first. */
+	begin->bytes = entry->size >> 24;
+	ledger_queue(intake->ledger, begin);
+}
+
+/* Cut so that every worker has one. */
+static uint64_t range_length(const struct intake *intake, uint64_t size)
+{
+	uint64_t part = TRAILER_PART * intake->jobs;
+	uint64_t length = (size + part - 1) / part * TRAILER_PART;
+
+	return length < RANGE_LEAST ? RANGE_LEAST : length;
+}
+
+/* What ends it: COMMIT or DISCARD. */
+static void queue_last(struct intake *intake, struct job *job, enum job_kind kind)
+{
+	struct job *last = ledger_subset(intake->ledger, job, kind, 1);
+
+	last->class = CLASS_LINK; /* short, and it frees the temporary file */
+	last->attempts = 0;
+	job->dir->pending++;
+	ledger_queue(intake->ledger, last);
+}
+
+void big_file_begun(struct intake *intake, struct job *begin)
+{
+	struct range_set *set;
+	struct job_entry entry;
+	uint64_t length;
+
+	if (intake->stopping) {
+		queue_last(intake, begin, JOB_DISCARD);
+		return;
+	}
+	set = calloc(1, sizeof(*set));
 	if (!set)
 		abort();
-	if (length < RANGE_LEAST)
-		length = RANGE_LEAST;
-	temp_name_for_ranges(temp, ++files);
-	set->bytes = entry->size;
-	for (uint64_t offset = 0; offset < entry->size; offset += length) {
-		uint64_t left = entry->size - offset;
-		struct job_view view = { .target = temp, .offset = offset, .length = left < length ? left : length };
-		struct job *job = intake_job(intake, CLASS_BIG, JOB_RANGE, dir, &view);
+	ledger_entry(begin, 0, &entry);
+	length = range_length(intake, entry.size);
+	set->bytes = entry.size;
+	for (uint64_t offset = 0; offset < entry.size; offset += length) {
+		uint64_t left = entry.size - offset;
+		struct job_view view = {
+			.target = begin->view.target, .offset = offset, .length = left < length ? left : length,
+		};
+		struct job *job = intake_job(intake, CLASS_BIG, JOB_RANGE, begin->dir, &view);
 
-		ledger_add(job, entry);
+		ledger_add(job, &entry);
 		job->bytes = view.length; /* what this one carries */
 		job->ranges = range_set_ref(set);
 		set->left++;
@@ -77,7 +119,8 @@ bool big_file_begins_again(struct intake *intake, struct job *job, const struct 
 {
 	struct job_entry entry;
 
-	if (outcome->status != OUTCOME_FAILED || outcome->stage != STAGE_SOURCE_CHANGED || intake->stopping)
+	if (outcome->status != OUTCOME_FAILED || intake->stopping ||
+	    (outcome->stage != STAGE_SOURCE_CHANGED && outcome->err != EFBIG))
 		return false;
 	ledger_entry(job, 0, &entry);
 
@@ -120,12 +163,7 @@ void big_file_range_over(struct intake *intake, struct job *range)
 		if (!big_file_begins_again(intake, range, &set->outcome))
 			give_up(intake, range);
 	}
-	struct job *last = ledger_subset(intake->ledger, range, good ? JOB_COMMIT : JOB_DISCARD, 1);
-
-	last->class = CLASS_LINK; /* short, and it frees the temporary file */
-	last->attempts = 0;
-	range->dir->pending++;
-	ledger_queue(intake->ledger, last);
+	queue_last(intake, range, good ? JOB_COMMIT : JOB_DISCARD);
 }
 
 struct outcome big_file_outcome(const struct job *commit, const struct outcome *committed)

@@ -49,14 +49,18 @@ static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, 
 		flush_failed(confirm, outcome);
 		return CONFIRM_OK;
 	}
-	if (job->kind == JOB_COMMIT && big_file_begins_again(intake, job, outcome))
+	if (job->kind == JOB_BEGIN && outcome->status == OUTCOME_COPIED) {
+		big_file_begun(intake, job);
+		return CONFIRM_OK;
+	}
+	if ((job->kind == JOB_BEGIN || job->kind == JOB_COMMIT) && big_file_begins_again(intake, job, outcome))
 		return CONFIRM_OK;
 	struct outcome whole = job->kind == JOB_COMMIT ? big_file_outcome(job, outcome) : *outcome;
 
 	report_outcome(intake->report, &subject, &whole);
 	if (job->kind == JOB_LINK && outcome->status == OUTCOME_COPIED && !outcome->bytes)
 		intake->tally->sum.links++;
-	if ((job->kind == JOB_COPY || job->kind == JOB_COMMIT) && !intake->stopping)
+	if ((job->kind == JOB_COPY || job->kind == JOB_BEGIN || job->kind == JOB_COMMIT) && !intake->stopping)
 		intake_settled(intake, job->dir, &entry, (enum outcome_status)outcome->status);
 	return is_full(outcome) ? CONFIRM_FULL : CONFIRM_OK;
 }
@@ -66,11 +70,12 @@ static int settle_rest(struct confirm *confirm, struct job *job, const struct re
 {
 	struct intake *intake = confirm->intake;
 	struct tally *tally = intake->tally;
-	bool links = link_table_size(intake->links) > 0 && job->kind == JOB_COPY && !intake->stopping;
+	bool links = link_table_size(intake->links) > 0 && (job->kind == JOB_COPY || job->kind == JOB_BEGIN) &&
+	             !intake->stopping;
 	struct job_view view;
 	struct job_entry entry;
 
-	if (job->kind == JOB_DISCARD || job->kind == JOB_RANGE)
+	if (job->kind == JOB_DISCARD || job->kind == JOB_RANGE || (job->kind == JOB_BEGIN && record->done.copied))
 		return 0;
 	if (job->kind == JOB_COMMIT) {
 		intake->tally->range_bytes -= job->ranges->counted;
@@ -107,7 +112,7 @@ static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, co
 {
 	struct intake *intake = confirm->intake;
 
-	if (job->kind == JOB_COMMIT && !job->settled)
+	if (!job->settled && (job->kind == JOB_COMMIT || (job->kind == JOB_BEGIN && record->done.copied)))
 		on_result(confirm, job, 0, &(struct outcome){ .status = OUTCOME_COPIED });
 	if (settle_rest(confirm, job, record) < 0)
 		return CONFIRM_NONSENSE;

@@ -156,6 +156,12 @@ static void copy_one(struct worker *worker, const struct place *place, const str
 	entry_copy(&worker->copier, place, &linked, ret);
 }
 
+static void begin_one(struct worker *worker, const struct place *place, const struct job_view *job,
+                      const struct entry *entry, struct outcome *ret)
+{
+	entry_begin(&worker->copier, place, entry, job->target, ret);
+}
+
 static void range_one(struct worker *worker, const struct place *place, const struct job_view *job,
                       const struct entry *entry, struct outcome *ret)
 {
@@ -370,40 +376,30 @@ static void ring_if_needed(struct worker *worker)
 		completion_queue_ring(worker->setup->queue);
 }
 
+/* What is done for each kind of job: once, or for each of its entries. */
+static const struct {
+	void (*once)(struct worker *worker, const struct job_view *job);
+	entry_fn *each;
+} deeds[JOB_KIND_COUNT] = {
+	[JOB_SCAN] = { .once = scan },
+	[JOB_LOOK] = { .once = look },
+	[JOB_COPY] = { .each = copy_one },
+	[JOB_BEGIN] = { .each = begin_one },
+	[JOB_RANGE] = { .each = range_one },
+	[JOB_COMMIT] = { .each = commit_one },
+	[JOB_LINK] = { .each = link_one },
+	[JOB_DISCARD] = { .each = discard_one },
+	[JOB_FINISH] = { .once = finish },
+	[JOB_FLUSH] = { .once = flush_destination },
+};
+
 static void do_job(struct worker *worker, const struct job_view *job)
 {
 	tell_job(&worker->tell, job->id);
-	switch (job->kind) {
-	case JOB_SCAN:
-		scan(worker, job);
-		break;
-	case JOB_LOOK:
-		look(worker, job);
-		break;
-	case JOB_COPY:
-		each_entry(worker, job, copy_one);
-		break;
-	case JOB_RANGE:
-		each_entry(worker, job, range_one);
-		break;
-	case JOB_COMMIT:
-		each_entry(worker, job, commit_one);
-		break;
-	case JOB_LINK:
-		each_entry(worker, job, link_one);
-		break;
-	case JOB_DISCARD:
-		each_entry(worker, job, discard_one);
-		break;
-	case JOB_FINISH:
-		finish(worker, job);
-		break;
-	case JOB_FLUSH:
-		flush_destination(worker, job);
-		break;
-	case JOB_KIND_COUNT:
-		break;
-	}
+	if (deeds[job->kind].once)
+		deeds[job->kind].once(worker, job);
+	else
+		each_entry(worker, job, deeds[job->kind].each);
 	tell_idle(&worker->tell);
 	ring_if_needed(worker);
 }

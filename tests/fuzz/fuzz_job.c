@@ -43,7 +43,7 @@ static void check_frame(const uint8_t *frame, size_t size)
 	require(view.id != 0 && view.kind >= JOB_SCAN && view.kind < JOB_KIND_COUNT);
 	require(view.dir[0] != '/' && view.target[0] != '/');
 	require(strncmp(view.dir, "../", 3) && !strstr(view.dir, "/../") && !strstr(view.dir, "//"));
-	if (view.kind == JOB_RANGE || view.kind == JOB_COMMIT)
+	if (view.kind == JOB_BEGIN || view.kind == JOB_RANGE || view.kind == JOB_COMMIT)
 		require(view.count == 1 && view.target[0] && !strchr(view.target, '/'));
 	else if (view.kind == JOB_DISCARD)
 		require(!strchr(view.target, '/'));

@@ -8,6 +8,7 @@
 
 #include "copy/directory.h"
 #include "copy/partial.h"
+#include "copy/mark.h"
 #include "copy/xattr.h"
 
 #define MIB (1 << 20)
@@ -342,23 +343,150 @@ static void a_changed_source_starts_over(void **state)
 	}
 }
 
-static void what_ranges_left_is_not_taken(void **state)
+/* Leaves a file in ranges under @name, with [0, 8 MiB) and [40 MiB, 44 MiB) in. */
+static void leave_ranges_as(struct fixture *f, const char *name, char path[static 128])
 {
-	char temp[TEMP_NAME_SIZE], path[128], value[512];
-	struct fixture *f = *state;
 	struct entry entry = entry_of("big");
 	struct outcome outcome;
 
-	dead_name(temp, true);
-	snprintf(path, sizeof path, "d/%s", temp);
-	entry_range(&f->copier, &f->place, &entry, temp, 0, 4096, &outcome);
+	snprintf(path, 128, "d/%s", name);
+	entry_begin(&f->copier, &f->place, &entry, name, &outcome);
 	assert_status(outcome, OUTCOME_COPIED);
-	assert_int_equal(look(path).st_size, SIZE);
-	assert_int_equal(getxattr(path, XATTR_PARTIAL, value, sizeof value), -1);
+	entry_range(&f->copier, &f->place, &entry, name, 0, 8 * MIB, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	entry_range(&f->copier, &f->place, &entry, name, 40 * MIB, 4 * MIB, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
 	write_word(path, 0, "left");
+}
+
+static void leave_ranges(struct fixture *f, char path[static 128])
+{
+	char name[TEMP_NAME_SIZE];
+
+	dead_name(name, true);
+	leave_ranges_as(f, name, path);
+}
+
+/* Begins s/big in ranges, cut in another way than before. Returns the bytes that were copied. */
+static uint64_t copy_in_ranges(struct fixture *f)
+{
+	char temp[TEMP_NAME_SIZE];
+	struct entry entry = entry_of("big");
+	struct outcome outcome;
+	uint64_t bytes = 0, size = entry.size, step = 7 * MIB;
+
+	temp_name_for_ranges(temp, 1);
+	entry_begin(&f->copier, &f->place, &entry, temp, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	for (uint64_t at = 0; at < size; at += step) {
+		entry_range(&f->copier, &f->place, &entry, temp, at, size - at < step ? size - at : step, &outcome);
+		assert_status(outcome, OUTCOME_COPIED);
+		bytes += outcome.bytes;
+	}
+	entry_commit(&f->copier, &f->place, &entry, temp, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_complete();
+	return bytes;
+}
+
+static void ranges_are_gone_on_with_in_ranges(void **state)
+{
+	char path[128];
+	struct fixture *f = *state;
+
+	leave_ranges(f, path);
+	directory_sweep(&f->copier, f->place.dst_fd);
+	if (is_absent(path))
+		skip(); /* no /proc */
+	assert_int_equal(copy_in_ranges(f), SIZE - 12 * MIB);
+	assert_word("d/big", 0, "left");
+	assert_int_equal(count_entries("d"), 1);
+	/* One that nobody wants. */
+	assert_int_equal(unlink("d/big"), 0);
+	leave_ranges(f, path);
+	finish(f);
+	assert_int_equal(count_entries("d"), 0);
+	/* By a run that does not resume. */
+	leave_ranges(f, path);
+	f->policy.update = UPDATE_ALL;
+	assert_int_equal(copy_in_ranges(f), SIZE);
+	directory_sweep(&f->copier, f->place.dst_fd);
+	assert_int_equal(count_entries("d"), 1);
+}
+
+static void ranges_of_a_changed_source_start_over(void **state)
+{
+	static void (*const changes[])(void) = { touch_it, change_its_ctime, make_it_longer, replace_it };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		char path[128];
+
+		leave_ranges(f, path);
+		changes[i]();
+		assert_int_equal(copy_in_ranges(f), look("s/big").st_size);
+		assert_word("d/big", 0, "real");
+		finish(f);
+		assert_int_equal(count_entries("d"), 1);
+		assert_int_equal(unlink("d/big"), 0);
+	}
+}
+
+static void damage_the_mark(const char *path)
+{
+	write_word(path, SIZE + SIZE / MIB, "2");
+}
+
+static void cut_it_short(const char *path)
+{
+	assert_int_equal(truncate(path, SIZE), 0);
+}
+
+/* Contents somebody chose: the trailer of a file of this size, but longer by a part. */
+static void make_its_temp_longer(const char *path)
+{
+	char mark[MARK_SIZE];
+	int fd = open(path, O_RDWR);
+
+	assert_int_equal(pread(fd, mark, sizeof mark, SIZE + SIZE / MIB), sizeof mark);
+	assert_int_equal(pwrite(fd, mark, sizeof mark, SIZE + SIZE / MIB + 1), sizeof mark);
+	close(fd);
+}
+
+static void ranges_that_are_not_as_they_were_start_over(void **state)
+{
+	static void (*const changes[])(const char *path) = {
+		damage_the_mark, cut_it_short, make_its_temp_longer,
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		char path[128];
+
+		leave_ranges(f, path);
+		changes[i](path);
+		assert_int_equal(copy_in_ranges(f), SIZE);
+		assert_word("d/big", 0, "real");
+		finish(f);
+		assert_int_equal(count_entries("d"), 1);
+		assert_int_equal(unlink("d/big"), 0);
+	}
+}
+
+static void ranges_and_one_worker_do_not_go_on_with_each_other(void **state)
+{
+	char path[128];
+	struct fixture *f = *state;
+	struct outcome outcome;
+
+	leave_ranges(f, path);
 	outcome = copy_name(f, "big");
 	assert_started_over(&outcome);
-	directory_sweep(&f->copier, f->place.dst_fd);
+	assert_int_equal(count_entries("d"), 1);
+	assert_int_equal(unlink("d/big"), 0);
+	leave(f, path);
+	assert_int_equal(copy_in_ranges(f), SIZE);
+	assert_word("d/big", 0, "real");
 	assert_int_equal(count_entries("d"), 1);
 }
 
@@ -593,7 +721,10 @@ int main(void)
 		TEST(more_than_the_source_has_starts_over),
 		TEST(each_single_mismatch_starts_over),
 		TEST(a_changed_source_starts_over),
-		TEST(what_ranges_left_is_not_taken),
+		TEST(ranges_are_gone_on_with_in_ranges),
+		TEST(ranges_of_a_changed_source_start_over),
+		TEST(ranges_that_are_not_as_they_were_start_over),
+		TEST(ranges_and_one_worker_do_not_go_on_with_each_other),
 		TEST(what_is_not_ours_alone_starts_over),
 		TEST(an_acl_of_then_starts_over),
 		TEST(what_is_being_written_is_left_alone),

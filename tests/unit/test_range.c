@@ -1,5 +1,6 @@
 /* range: a big file in ranges, and its commit. */
 #include "copy_fixture.h"
+#include "copy/trailer.h"
 
 #define BIG (5u << 20)
 
@@ -24,6 +25,15 @@ static struct outcome range(struct fixture *f, const struct entry *entry, const 
 
 	memset(&outcome, 0xa5, sizeof outcome);
 	entry_range(&f->copier, &f->place, entry, temp, offset, 1 << 20, &outcome);
+	return outcome;
+}
+
+static struct outcome begin(struct fixture *f, const struct entry *entry, const char *temp)
+{
+	struct outcome outcome;
+
+	memset(&outcome, 0xa5, sizeof outcome);
+	entry_begin(&f->copier, &f->place, entry, temp, &outcome);
 	return outcome;
 }
 
@@ -54,12 +64,15 @@ static void ranges_in_any_order_make_the_file(void **state)
 		begin_run(f); /* the temporary file is born after the source's last change */
 		entry = entry_of("big");
 		entry.redo = redo;
+		assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
 		for (int i = 0; i < 5; i++) {
 			outcome = range(f, &entry, temp, (uint64_t)order[i] << 20);
 			assert_status(outcome, OUTCOME_COPIED);
 			bytes += outcome.bytes;
 			assert_int_equal(look(path).st_mode & 07777, 0600);
 			assert_true(is_absent("d/big") || redo);
+			if (i < 4) /* not yet */
+				assert_int_equal(look(path).st_size, BIG + 5 + MARK_SIZE);
 		}
 		assert_int_equal(bytes, BIG);
 		assert_status(commit(f, &entry, temp), OUTCOME_COPIED);
@@ -78,9 +91,9 @@ static void a_range_of_a_changed_source_is_refused(void **state)
 	char temp[TEMP_NAME_SIZE];
 
 	make_big();
-	tick();
 	temp_name_for_ranges(temp, 1);
 	entry = entry_of("big");
+	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
 	for (unsigned i = 0; i < 5; i++)
 		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
 	tick();
@@ -88,20 +101,80 @@ static void a_range_of_a_changed_source_is_refused(void **state)
 	int fd = open("s/big", O_WRONLY);
 	assert_int_equal(pwrite(fd, "!", 1, 5), 1);
 	close(fd);
+	assert_failed(range(f, &entry, temp, 0), STAGE_SOURCE_CHANGED);
 	assert_failed(commit(f, &entry, temp), STAGE_SOURCE_CHANGED);
 	assert_int_equal(count_entries("d"), 0);
 	/* Another size. */
 	assert_int_equal(truncate("s/big", BIG + 1), 0);
+	assert_failed(begin(f, &entry, temp), STAGE_SOURCE_CHANGED);
 	assert_failed(range(f, &entry, temp, 0), STAGE_SOURCE_CHANGED);
 	assert_int_equal(count_entries("d"), 0);
 	/* Another file. */
 	assert_int_equal(rename("s/big", "kept"), 0);
 	make_big();
+	assert_failed(begin(f, &entry, temp), STAGE_SOURCE_CHANGED);
 	assert_failed(range(f, &entry, temp, 0), STAGE_SOURCE_CHANGED);
 	assert_int_equal(count_entries("d"), 0);
 }
 
-static void every_range_asks_the_policy(void **state)
+static void what_is_not_all_in_is_not_committed(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	char temp[TEMP_NAME_SIZE];
+
+	make_big();
+	temp_name_for_ranges(temp, 1);
+	entry = entry_of("big");
+	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
+	for (unsigned i = 0; i < 4; i++)
+		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+	assert_failed(commit(f, &entry, temp), STAGE_SOURCE_CHANGED);
+	assert_int_equal(count_entries("d"), 0);
+}
+
+/* A range done again copies nothing, and a beginning done again keeps what is in. */
+static void what_is_in_is_not_copied_again(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome outcome;
+	struct entry entry;
+	char temp[TEMP_NAME_SIZE];
+
+	make_big();
+	temp_name_for_ranges(temp, 1);
+	entry = entry_of("big");
+	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
+	assert_int_equal(range(f, &entry, temp, 2 << 20).bytes, 1 << 20);
+	outcome = range(f, &entry, temp, 2 << 20);
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_int_equal(outcome.bytes, 0);
+	assert_failed(begin(f, &entry, temp), STAGE_CREATE);
+	entry.redo = true;
+	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
+	/* One range over all of it goes round what is in. */
+	entry_range(&f->copier, &f->place, &entry, temp, 0, BIG, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_int_equal(outcome.bytes, BIG - (1 << 20));
+	assert_status(commit(f, &entry, temp), OUTCOME_COPIED);
+	assert_int_equal(system("cmp s/big d/big"), 0);
+	/* Nor is what was even committed. */
+	begin_run(f);
+	assert_int_equal(unlink("d/big"), 0);
+	assert_int_equal(system("cp -p s/big d/big"), 0);
+	assert_status(begin(f, &entry, temp), OUTCOME_UP_TO_DATE);
+	assert_int_equal(count_entries("d"), 1);
+	assert_int_equal(unlink("d/big"), 0);
+	/* What was begun from another state is begun anew. */
+	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
+	assert_status(range(f, &entry, temp, 0), OUTCOME_COPIED);
+	tick();
+	assert_int_equal(chmod("s/big", 0600), 0);
+	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
+	assert_int_equal(range(f, &entry, temp, 0).bytes, 1 << 20);
+}
+
+static void the_policy_is_asked_before_the_first_byte_and_before_the_name(void **state)
 {
 	struct fixture *f = *state;
 	struct entry entry;
@@ -112,16 +185,15 @@ static void every_range_asks_the_policy(void **state)
 	entry = entry_of("big");
 	put("d/big", "old");
 	f->policy.update = UPDATE_NONE;
-	assert_status(range(f, &entry, temp, 0), OUTCOME_SKIPPED);
-	assert_status(range(f, &entry, temp, 1 << 20), OUTCOME_SKIPPED);
+	assert_status(begin(f, &entry, temp), OUTCOME_SKIPPED);
 	f->policy.update = UPDATE_ALL;
 	assert_int_equal(unlink("d/big"), 0);
 	assert_int_equal(mkdir("d/big", 0755), 0);
-	assert_failed(range(f, &entry, temp, 0), STAGE_IS_DIRECTORY);
+	assert_failed(begin(f, &entry, temp), STAGE_IS_DIRECTORY);
 	assert_int_equal(count_entries("d"), 1);
 	/* A directory that came while the ranges were copied. */
 	assert_int_equal(rmdir("d/big"), 0);
-	tick();
+	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
 	for (unsigned i = 0; i < 5; i++)
 		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
 	assert_int_equal(mkdir("d/big", 0755), 0);
@@ -144,12 +216,16 @@ static void a_temporary_file_somebody_put_there_is_not_written_to(void **state)
 	entry = entry_of("big");
 	put(path, "");
 	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_failed(begin(f, &entry, temp), STAGE_CREATE);
+	entry.redo = true;
+	assert_failed(begin(f, &entry, temp), STAGE_CREATE);
 	assert_failed(range(f, &entry, temp, 0), STAGE_CREATE);
 	assert_int_equal(look(path).st_size, 0);
 	assert_int_equal(unlink(path), 0);
 	put("victim", "");
 	assert_int_equal(chmod("victim", 0600), 0);
 	assert_int_equal(symlink("../victim", path), 0);
+	assert_int_equal(begin(f, &entry, temp).status, OUTCOME_FAILED);
 	assert_int_equal(range(f, &entry, temp, 0).status, OUTCOME_FAILED);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(link("victim", path), 0);
@@ -170,6 +246,7 @@ static void a_commit_done_by_a_dead_worker_is_done(void **state)
 	begin_run(f);
 	temp_name_for_ranges(temp, 1);
 	entry = entry_of("big");
+	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
 	for (unsigned i = 0; i < 5; i++)
 		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
 	assert_status(commit(f, &entry, temp), OUTCOME_COPIED);
@@ -190,7 +267,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ranges_in_any_order_make_the_file),
 		TEST(a_range_of_a_changed_source_is_refused),
-		TEST(every_range_asks_the_policy),
+		TEST(what_is_not_all_in_is_not_committed),
+		TEST(what_is_in_is_not_copied_again),
+		TEST(the_policy_is_asked_before_the_first_byte_and_before_the_name),
 		TEST(a_temporary_file_somebody_put_there_is_not_written_to),
 		TEST(a_commit_done_by_a_dead_worker_is_done),
 	};
