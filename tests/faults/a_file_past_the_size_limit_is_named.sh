@@ -15,3 +15,14 @@ head -c 50000 /dev/urandom >src/middle
 )
 [ "$(ls -A dst)" = small ] || fail "there is more than the small file"
 cmp src/small dst/small
+
+# Exactly as long as may be: there is no room for what ranges write behind the end,
+# so one worker copies it.
+if [ -x "${FAULTFS:-}" ] && [ -c /dev/fuse ] && command -v prlimit >/dev/null; then
+  mkdir backing slow whole
+  "$FAULTFS" --latency-us=100 backing slow || fail "faultfs cannot be mounted"
+  head -c 40000001 /dev/urandom >whole/big
+  expect_status 0 prlimit --fsize=40000001 "$PCOPY" -j4 -T whole slow/dst
+  cmp whole/big backing/dst/big
+  [ "$(ls -A backing/dst)" = big ] || fail "there is more than the file"
+fi
