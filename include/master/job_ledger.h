@@ -105,7 +105,8 @@ void ledger_requeue(struct job_ledger *ledger, struct job *job);
  * and the same number of attempts; for the caller to queue. */
 struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum job_kind kind, uint64_t mask);
 
-/* Drops every queued job (an interrupt); calls @each before freeing. */
+/* Drops every queued job but DISCARDs (an interrupt); calls @each before freeing,
+ * which may queue DISCARDs. */
 void ledger_drop_queued(struct job_ledger *ledger, void (*each)(struct job *job, void *arg), void *arg);
 
 /* Numbers for dispatch, progress and invariants. */

@@ -16,3 +16,7 @@
 /* Takes back everything @slot holds. @last is its gauge as it left it. Returns
  * how many jobs are to be done again. */
 unsigned recovery_take_back(struct intake *intake, unsigned slot, const struct gauge_snapshot *last);
+
+/* @job will not be done after all: queues the removal of what it or a dead worker has
+ * left of it. */
+void recovery_leave(struct intake *intake, struct job *job);

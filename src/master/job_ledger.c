@@ -372,14 +372,22 @@ struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum
 
 void ledger_drop_queued(struct job_ledger *ledger, void (*each)(struct job *job, void *arg), void *arg)
 {
-	for (int class = 0; class < CLASS_COUNT; class++) {
-		struct job *job;
+	struct job_list kept = { 0 };
+	struct job *job;
 
+	for (int class = 0; class < CLASS_COUNT; class++)
 		while ((job = ledger_peek(ledger, (enum job_class)class)) != NULL) {
 			dequeue(ledger, job);
+			if (job->kind == JOB_DISCARD) {
+				list_insert(&kept, kept.last, job);
+				continue;
+			}
 			each(job, arg);
 			job_free(job);
 		}
+	while ((job = kept.first) != NULL) {
+		list_remove(&kept, job);
+		enqueue(ledger, job, false);
 	}
 }
 

@@ -14,6 +14,32 @@
 
 #include "master/big_file.h"
 
+static uint64_t unsettled(const struct job *job)
+{
+	uint64_t all = job->entries < 64 ? (UINT64_C(1) << job->entries) - 1 : UINT64_MAX;
+
+	return all & ~job->settled;
+}
+
+static void discard(struct intake *intake, struct job *job, uint64_t mask)
+{
+	struct job *discard = ledger_subset(intake->ledger, job, JOB_DISCARD, mask);
+
+	discard->class = CLASS_LINK;
+	job->dir->pending++;
+	ledger_queue(intake->ledger, discard);
+}
+
+void recovery_leave(struct intake *intake, struct job *job)
+{
+	bool left = job->kind == JOB_COMMIT || ((job->flags & JOB_REDO) && job->kind != JOB_LOOK);
+
+	if (job->kind == JOB_RANGE)
+		big_file_range_over(intake, job);
+	else if (left && job->entries > 0)
+		discard(intake, job, unsettled(job));
+}
+
 static void give_up_entry(struct intake *intake, struct job *job, uint32_t index)
 {
 	struct outcome outcome = { .status = OUTCOME_FAILED, .stage = STAGE_WORKER_DIED };
@@ -31,17 +57,12 @@ static void give_up_entry(struct intake *intake, struct job *job, uint32_t index
 
 	report_outcome(intake->report, &subject, &outcome);
 	intake_settled(intake, job->dir, &entry, OUTCOME_FAILED);
-
-	struct job *discard = ledger_subset(intake->ledger, job, JOB_DISCARD, UINT64_C(1) << index);
-
-	job->dir->pending++;
-	ledger_queue(intake->ledger, discard);
+	discard(intake, job, UINT64_C(1) << index);
 }
 
 static unsigned redo_batch(struct intake *intake, struct job *job, int in_hand)
 {
-	uint64_t all = job->entries < 64 ? (UINT64_C(1) << job->entries) - 1 : UINT64_MAX;
-	uint64_t rest = all & ~job->settled;
+	uint64_t rest = unsettled(job);
 	unsigned again = 0;
 
 	if (in_hand >= 0 && (rest & UINT64_C(1) << in_hand)) {

@@ -21,7 +21,6 @@
 
 #include "base/clock.h"
 #include "base/message.h"
-#include "master/big_file.h"
 #include "master/command.h"
 #include "master/confirm.h"
 #include "master/dispatch.h"
@@ -222,8 +221,7 @@ static void drop_job(struct job *job, void *arg)
 {
 	struct session *session = arg;
 
-	if (job->kind == JOB_RANGE)
-		big_file_range_over(&session->intake, job);
+	recovery_leave(&session->intake, job);
 	if (job->kind == JOB_FINISH)
 		intake_finished(&session->intake, job->dir);
 	else if (job->dir)

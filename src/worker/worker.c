@@ -99,6 +99,12 @@ static bool is_unswept(struct worker *worker, const struct job_view *job, const 
 	return true;
 }
 
+/* Short, and what ranges have made stays behind without it. */
+static bool ends_a_file(enum job_kind kind)
+{
+	return kind == JOB_COMMIT || kind == JOB_DISCARD;
+}
+
 static void each_entry(struct worker *worker, const struct job_view *job, entry_fn *one)
 {
 	struct outcome outcome = { 0 };
@@ -118,7 +124,7 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 		tell_activity(&worker->tell, ACTIVITY_METADATA);
 		tell_in_hand(&worker->tell, i); /* published with it: an open may hang */
 		outcome = (struct outcome){ 0 };
-		if (job->kind != JOB_DISCARD && (worker->full || tell_and_obey(&worker->tell, 0) < 0))
+		if (!ends_a_file(job->kind) && (worker->full || tell_and_obey(&worker->tell, 0) < 0))
 			outcome = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_INTERRUPTED, .err = ECANCELED };
 		else
 			one(worker, place, job, &entry, &outcome);

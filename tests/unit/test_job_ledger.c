@@ -225,6 +225,28 @@ static void count_job(struct job *job, void *arg)
 	*(unsigned *)arg += job->entries;
 }
 
+/* As an interrupt does it: what is dropped may leave something to be removed. */
+static void discard_it(struct job *job, void *arg)
+{
+	struct fixture *f = arg;
+
+	ledger_queue(f->ledger, ledger_subset(f->ledger, job, JOB_DISCARD, 1));
+}
+
+static void what_removes_is_not_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int class = CLASS_LINK; class <= CLASS_COPY; class++)
+		ledger_queue(f->ledger, make(f, (enum job_class)class, 2, 1));
+	for (int times = 0; times < 2; times++) {
+		ledger_drop_queued(f->ledger, discard_it, f);
+		assert_int_equal(ledger_queued_entries(f->ledger), 3);
+	}
+	for (int class = CLASS_LINK; class <= CLASS_COPY; class++)
+		assert_int_equal(ledger_peek(f->ledger, (enum job_class)class)->kind, JOB_DISCARD);
+}
+
 static void queued_jobs_can_be_dropped(void **state)
 {
 	struct fixture *f = *state;
@@ -256,6 +278,7 @@ int main(void)
 		LEDGER_TEST(subset_has_the_chosen_entries),
 		LEDGER_TEST(discarding_a_link_spares_the_first_name),
 		LEDGER_TEST(queued_jobs_can_be_dropped),
+		LEDGER_TEST(what_removes_is_not_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
