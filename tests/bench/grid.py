@@ -123,6 +123,7 @@ class Course:
     paths = [self.finished or f'{self.place}/copy{n}' for n in range(first, self.copies)]
     commands = [contestant.command(self.tools, self.source, path) for path in paths]
     places.settle(places.below(self.place))
+    places.touch_memory(self.row.tree.memory() * self.row.repeats)
     try:
       if contestant.terminal:
         done = measure.timed_on_terminal(commands[0])
@@ -270,8 +271,6 @@ def main():
   options = parse()
   tools = find_tools(options)
   said, missed = [], 0
-  if not options.quick:
-    places.touch_memory()
 
   def say(line=''):
     print(line, flush=True)

@@ -29,12 +29,13 @@ def settle(path):
   os.close(fd)
 
 
-def touch_memory():
-  """A virtual machine gets its memory when it is first touched, a page fault of the host's for each page.
-  What a run is given would depend on what ran before: so all of it is touched once."""
+def touch_memory(size):
+  """A virtual machine gets memory when it is touched, a page fault of the host's for each page, and some
+  give it back seconds after it was freed. What a run is given would depend on what ran before, and how
+  long ago: so as much as it needs is touched before each."""
   with open('/proc/meminfo', encoding='ascii') as f:
     available = next(int(line.split()[1]) * 1024 for line in f if line.startswith('MemAvailable'))
-  mmap.mmap(-1, available // 10 * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE).close()
+  mmap.mmap(-1, min(size, available // 10 * 8), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE).close()
 
 
 @contextlib.contextmanager
