@@ -51,7 +51,7 @@ struct job {
 	uint64_t sent_ns;
 	struct dir_node *dir;    /* counted; NULL for FLUSH */
 	struct job_buffer frame;
-	struct job_view view;    /* SENT: the frame, read; its iterator stays at the first entry */
+	struct job_view view;    /* ledger_view()'s; .id 0: not read yet */
 	struct job_view at;      /* ledger_entry()'s place */
 	struct range_set *ranges;/* RANGE, COMMIT, DISCARD of a split file: counted */
 	void *slice;             /* SCAN in flight: entries not yet counted (intake's) */
@@ -88,7 +88,10 @@ void ledger_sent(struct job_ledger *ledger, struct job *job, unsigned slot, uint
 /* The job with @id that @slot holds, or NULL (nonsense from a worker). */
 struct job *ledger_find(const struct job_ledger *ledger, unsigned slot, uint64_t id);
 
-/* Entry @index of a SENT job, which must have it. Cheap when asked in order. */
+/* The frame, read; its iterator stays at the first entry. Most jobs end without it. */
+const struct job_view *ledger_view(struct job *job);
+
+/* Entry @index of a job, which must have it. Cheap when asked in order. */
 void ledger_entry(struct job *job, uint32_t index, struct job_entry *ret_entry);
 
 /* It is done: frees it. */

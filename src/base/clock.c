@@ -25,6 +25,16 @@ uint64_t clock_now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+uint64_t clock_recent_ns(void)
+{
+	struct timespec now;
+
+	if (fake_in_use)
+		return fake_ns;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 void clock_use_fake(uint64_t ns)
 {
 	fake_ns = ns;

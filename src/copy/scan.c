@@ -145,7 +145,7 @@ int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, voi
 int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t limit, bool follow,
                scan_emit_fn *emit, void *arg, uint64_t *ret_cursor, bool *ret_last)
 {
-	uint64_t began_ns = clock_now_ns();
+	uint64_t began_ns = clock_recent_ns();
 	uint32_t taken = 0;
 	bool late = false;
 
@@ -172,7 +172,7 @@ int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t li
 			int r;
 
 			late = late || (n - i >= LEAVE_LEAST && taken + i > 0 &&
-			                clock_now_ns() - began_ns >= scanner->patience_ns);
+			                clock_recent_ns() - began_ns >= scanner->patience_ns);
 			r = late ? emit(&(struct scan_entry){ .name = name }, arg)
 			         : scan_look(dir_fd, name, follow, emit, arg);
 

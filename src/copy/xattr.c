@@ -48,6 +48,7 @@ struct xattrs {
 	size_t list_len;
 	char *value;
 	unsigned kinds; /* of the names in list */
+	bool expected;  /* the last one listed had some */
 	struct device devices[N_DEVICES];
 	unsigned next_device;
 };
@@ -237,7 +238,11 @@ int xattrs_list(struct xattrs *xattrs, const struct target *source, dev_t dev)
 	xattrs->kinds = 0;
 	if (device->no_list)
 		return 0;
-	n = call_filling(source, (struct call){ .kind = CALL_LIST, .buf = xattrs->list });
+	/* Most have none: asked for the length alone, the kernel allocates nothing to say so. */
+	n = xattrs->expected ? 1 : call(source, &(struct call){ .kind = CALL_LIST });
+	if (n > 0)
+		n = call_filling(source, (struct call){ .kind = CALL_LIST, .buf = xattrs->list });
+	xattrs->expected = n > 0;
 	if (unsupported(n)) {
 		/* A symlink's answer may not be that of files (NFS). */
 		device->no_list = source->name == NULL;

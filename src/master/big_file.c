@@ -86,7 +86,7 @@ void big_file_begun(struct intake *intake, struct job *begin)
 	for (uint64_t offset = 0; offset < entry.size; offset += length) {
 		uint64_t left = entry.size - offset;
 		struct job_view view = {
-			.target = begin->view.target, .offset = offset, .length = left < length ? left : length,
+			.target = ledger_view(begin)->target, .offset = offset, .length = left < length ? left : length,
 		};
 		struct job *job = intake_job(intake, CLASS_BIG, JOB_RANGE, begin->dir, &view);
 

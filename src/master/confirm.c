@@ -87,7 +87,11 @@ static int settle_rest(struct confirm *confirm, struct job *job, const struct re
 	tally_up_to_date(tally, record->done.up_to_date, record->done.up_to_date_bytes);
 	/* A file may have another size than the scan saw; the total follows. */
 	tally->found_bytes += record->done.bytes;
-	view = job->view;
+	if (job->kind == JOB_COPY && !job->settled && !links) {
+		tally->found_bytes -= job->bytes;
+		return 0;
+	}
+	view = *ledger_view(job);
 	for (uint32_t i = 0; job_view_next(&view, &entry); i++) {
 		if (job->settled & UINT64_C(1) << i)
 			continue;

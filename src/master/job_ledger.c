@@ -19,10 +19,12 @@
 #include "base/cleanup.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <string.h>
 
 #define NEAR_LOOKAHEAD 16
 #define TAKE_OVER_MOST 8
+#define HEAP_KEPT (1 << 20)
 
 struct job_list {
 	struct job *first, *last;
@@ -115,6 +117,9 @@ struct job_ledger *ledger_new(unsigned slots)
 {
 	struct job_ledger *ledger = must(calloc(1, sizeof(*ledger) + slots * sizeof(*ledger->held)));
 
+	/* Jobs come and go: the end of the heap would go back to the kernel and be fetched again. */
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TOP_PAD, HEAP_KEPT);
 	ledger->copies = must(calloc(slots, sizeof(*ledger->copies)));
 	ledger->n_slots = slots;
 	return ledger;
@@ -287,9 +292,6 @@ void ledger_sent(struct job_ledger *ledger, struct job *job, unsigned slot, uint
 {
 	assert(job->state == JOB_QUEUED);
 	dequeue(ledger, job);
-	if (job_parse(job->frame.data, job->frame.len, &job->view) < 0)
-		abort(); /* we wrote it */
-	job->at = job->view;
 	job->state = JOB_SENT;
 	job->slot = (int)slot;
 	job->sent_ns = now_ns;
@@ -308,10 +310,22 @@ struct job *ledger_find(const struct job_ledger *ledger, unsigned slot, uint64_t
 	return job;
 }
 
+const struct job_view *ledger_view(struct job *job)
+{
+	if (!job->view.id) {
+		if (job_parse(job->frame.data, job->frame.len, &job->view) < 0)
+			abort(); /* we wrote it */
+		job->at = job->view;
+	}
+	return &job->view;
+}
+
 void ledger_entry(struct job *job, uint32_t index, struct job_entry *ret_entry)
 {
+	const struct job_view *view = ledger_view(job);
+
 	if (index < job->at.seen)
-		job->at = job->view;
+		job->at = *view;
 	do
 		if (!job_view_next(&job->at, ret_entry))
 			abort();
@@ -346,6 +360,7 @@ void ledger_requeue(struct job_ledger *ledger, struct job *job)
 	free(job->slice);
 	job->slice = NULL;
 	job_restamp(&job->frame, job->id, job->flags);
+	job->view.id = 0;
 	enqueue(ledger, job, true);
 }
 

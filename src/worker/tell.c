@@ -75,7 +75,7 @@ int tell_and_obey(struct tell *tell, uint64_t bytes)
 	struct gauge_board *board = tell->board;
 	enum gauge_activity before = (enum gauge_activity)tell->gauge.activity;
 	uint64_t rate = gauge_bandwidth(board);
-	uint64_t wait = bytes ? gauge_take_bandwidth(board, bytes, clock_now_ns()) : 0;
+	uint64_t wait = bytes && rate ? gauge_take_bandwidth(board, bytes, clock_now_ns()) : 0;
 
 	for (;;) {
 		enum gauge_order order = gauge_order(board);
@@ -138,7 +138,7 @@ void tell_in_hand(struct tell *tell, uint32_t index)
 {
 	tell->gauge.index = index;
 	tell->gauge.file_bytes = 0;
-	tell->gauge.since_ns = clock_now_ns();
+	tell->gauge.since_ns = clock_recent_ns();
 	publish(tell);
 }
 
