@@ -129,7 +129,8 @@ WRAP(ssize_t, flistxattr, (int fd, char *list, size_t size))
 	int r = called("list", &bent.list);
 
 	if (bent.on && bent.base_acl != NULL) {
-		memcpy(list, ACCESS, sizeof(ACCESS));
+		if (size > 0)
+			memcpy(list, ACCESS, sizeof(ACCESS));
 		return sizeof(ACCESS);
 	}
 	return r < 0 ? -1 : __real_flistxattr(fd, list, size);
