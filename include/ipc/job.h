@@ -37,7 +37,8 @@ enum job_flag {
 	JOB_SHARED_NAME = 1 << 4, /* another SOURCE lands in this directory: merge, even where this run made it */
 	JOB_INTERMEDIATE = 1 << 5,/* SCAN/FINISH of a directory made for --parents */
 	JOB_LOOK_LATER = 1 << 6,  /* SCAN: looks that would take long are left to LOOK jobs */
-	JOB_FLAGS_KNOWN = (1 << 7) - 1, /* all of the above: other bits are nonsense */
+	JOB_FINISH_TOO = 1 << 7,  /* COPY: nothing else is left of the directory; FINISH it in the same go */
+	JOB_FLAGS_KNOWN = (1 << 8) - 1, /* all of the above: other bits are nonsense */
 };
 
 /* One name of a batch, as the scan saw it. */

@@ -33,7 +33,7 @@ struct listed {
 struct record {
 	uint16_t kind;
 	uint16_t name_len;   /* ENTRY; without NUL */
-	uint32_t index;      /* RESULT: which entry of the batch */
+	uint32_t index;      /* RESULT: which entry of the batch; behind the last: its directory (JOB_FINISH_TOO) */
 	uint64_t job;
 	union {
 		struct listed entry;     /* ENTRY */
@@ -50,6 +50,7 @@ struct record {
 		struct {             /* DONE */
 			uint64_t bytes;      /* of contents, sum over entries copied without a RESULT */
 			uint32_t copied;     /* entries without a RESULT, copied */
+			uint32_t finished;   /* 1: so is the directory (JOB_FINISH_TOO) */
 			uint32_t up_to_date; /* entries without a RESULT, found complete */
 			uint64_t up_to_date_bytes; /* of those, as the job said */
 		} done;

@@ -71,6 +71,9 @@ struct job *ledger_job(struct job_ledger *ledger, enum job_class class, const st
 void ledger_add(struct job *job, const struct job_entry *entry);
 void ledger_queue(struct job_ledger *ledger, struct job *job);
 
+/* Makes a QUEUED COPY also FINISH its directory. A job made of a part of it does not. */
+void ledger_finish_too(struct job *job);
+
 /* The next job of a class, still queued; NULL none. ledger_peek_near() prefers,
  * among the first few, one whose directory @slot has open. */
 struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class);

@@ -67,6 +67,8 @@ int record_parse(const void *bytes, size_t len, struct record *ret_record, const
 
 	if (record.job == 0)
 		return -EBADMSG;
+	if (record.kind == RECORD_DONE && record.done.finished > 1)
+		return -EBADMSG;
 	if (record.kind == RECORD_ENTRY) {
 		const char *name = (const char *)bytes + fixed;
 

@@ -32,8 +32,12 @@ static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, 
 	struct report_subject subject = { job->dir, NULL, 0 };
 	struct job_entry entry;
 
-	if (index >= (job->entries ? job->entries : 1))
+	if (index >= (job->entries ? job->entries : 1) + ((job->flags & JOB_FINISH_TOO) != 0))
 		return CONFIRM_NONSENSE;
+	if (job->entries > 0 && index == job->entries) { /* the directory itself */
+		report_outcome(intake->report, &subject, outcome);
+		return is_full(outcome) ? CONFIRM_FULL : CONFIRM_OK;
+	}
 	if (job->entries > 0) {
 		ledger_entry(job, index, &entry);
 		subject.leaf = entry.name;
@@ -115,15 +119,20 @@ static void range_over(struct intake *intake, struct job *job)
 static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, const struct record *record)
 {
 	struct intake *intake = confirm->intake;
+	bool finished = job->kind == JOB_FINISH;
 
 	if (!job->settled && (job->kind == JOB_COMMIT || (job->kind == JOB_BEGIN && record->done.copied)))
 		on_result(confirm, job, 0, &(struct outcome){ .status = OUTCOME_COPIED });
-	if (settle_rest(confirm, job, record) < 0)
+	if ((record->done.finished && !(job->flags & JOB_FINISH_TOO)) || settle_rest(confirm, job, record) < 0)
 		return CONFIRM_NONSENSE;
 	if (job->kind == JOB_RANGE)
 		range_over(intake, job);
 	dispatch_learn(confirm->dispatch, job, clock_now_ns());
-	if (job->kind == JOB_FINISH) {
+	if (record->done.finished && job->dir->pending == 1) {
+		job->dir->pending = 0;
+		finished = true;
+	}
+	if (finished) {
 		intake->tally->sum.directories++;
 		intake_finished(intake, job->dir);
 	} else if (job->dir) {

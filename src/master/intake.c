@@ -336,7 +336,8 @@ static void queue_look(struct intake *intake, struct dir_node *dir, const char *
 	}
 }
 
-static void take_slice(struct intake *intake, struct dir_node *dir, const struct slice *slice)
+/* Returns the last batch of files, if there is one. */
+static struct job *take_slice(struct intake *intake, struct dir_node *dir, const struct slice *slice)
 {
 	struct job *batch = NULL, *later = NULL;
 	struct listed entry;
@@ -358,6 +359,7 @@ static void take_slice(struct intake *intake, struct dir_node *dir, const struct
 		ledger_queue(intake->ledger, batch);
 	if (later)
 		ledger_queue(intake->ledger, later);
+	return batch;
 }
 
 int intake_scanned(struct intake *intake, struct job *job, const struct record *record)
@@ -390,7 +392,12 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 		dir->pending++;
 		queue_scan(intake, dir, record->scanned.cursor, 0);
 	}
-	take_slice(intake, dir, slice);
+
+	struct job *batch = take_slice(intake, dir, slice);
+
+	/* A FINISH of its own would be a third of the jobs of a tree of small directories. */
+	if (batch && dir->pending == 2) /* it, and this listing */
+		ledger_finish_too(batch);
 	intake_piece_done(intake, dir);
 	return 0;
 }

@@ -226,6 +226,12 @@ void ledger_queue(struct job_ledger *ledger, struct job *job)
 	enqueue(ledger, job, job->class == CLASS_SCAN);
 }
 
+void ledger_finish_too(struct job *job)
+{
+	job->flags |= JOB_FINISH_TOO;
+	job_restamp(&job->frame, job->id, job->flags);
+}
+
 struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class)
 {
 	if (class == CLASS_BIG)
@@ -374,7 +380,7 @@ struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum
 	view.kind = kind;
 	if (kind == JOB_DISCARD && job->kind == JOB_LINK)
 		view.target = ""; /* that is the first name's copy, not a temporary file */
-	view.flags = job->flags | JOB_REDO;
+	view.flags = (job->flags | JOB_REDO) & ~(uint32_t)JOB_FINISH_TOO;
 	struct job *subset = ledger_job(ledger, job->class, &view, job->dir);
 
 	subset->attempts = job->attempts;

@@ -65,7 +65,8 @@ static unsigned redo_batch(struct intake *intake, struct job *job, int in_hand)
 	uint64_t rest = unsettled(job);
 	unsigned again = 0;
 
-	if (in_hand >= 0 && (rest & UINT64_C(1) << in_hand)) {
+	/* Behind the last entry: its directory, which gets a FINISH of its own. */
+	if (in_hand >= 0 && (uint32_t)in_hand < job->entries && (rest & UINT64_C(1) << in_hand)) {
 		rest &= ~(UINT64_C(1) << in_hand);
 		if (job->kind == JOB_DISCARD) {
 			; /* it was given up already: a third worker is not risked */

@@ -17,12 +17,12 @@
 #include "base/clock.h"
 #include "copy/directory.h"
 #include "copy/entry.h"
-#include "copy/scan.h"
 #include "copy/temp_name.h"
 #include "ipc/job.h"
 #include "worker/confine.h"
+#include "worker/listing.h"
 #include "worker/open_dirs.h"
-#include "worker/tell.h"
+#include "worker/state.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -32,18 +32,6 @@
 #include <time.h>
 
 #define LOW_WORK 2 /* frames in memory: time to ask for more */
-#define LOOK_NS (8 * NS_PER_MS) /* the looks of one listing; about two batches */
-
-struct worker {
-	const struct worker_setup *setup;
-	struct copier copier;
-	struct scanner *scanner;
-	struct open_dirs *dirs;
-	struct tell tell;
-	bool full; /* the disk: the rest of what is queued here has no chance */
-	dev_t swept_dev; /* the directory last swept for an operand that is no directory */
-	ino_t swept_ino;
-};
 
 static void on_activity(int activity, void *arg)
 {
@@ -105,6 +93,15 @@ static bool ends_a_file(enum job_kind kind)
 	return kind == JOB_COMMIT || kind == JOB_DISCARD;
 }
 
+/* Returns whether there is something to tell of it. */
+static bool finish_place(struct worker *worker, const struct job_view *job, const struct place *place,
+                         struct outcome *ret)
+{
+	directory_finish(&worker->copier, place->src_fd, place->dst_fd, job->flags & JOB_DIR_MADE, ret);
+	open_dirs_drop(worker->dirs, job);
+	return ret->status != OUTCOME_COPIED || ret->lost;
+}
+
 static void each_entry(struct worker *worker, const struct job_view *job, entry_fn *one)
 {
 	struct outcome outcome = { 0 };
@@ -130,6 +127,13 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 			one(worker, place, job, &entry, &outcome);
 		worker->full = worker->full || is_full(&outcome);
 		tell_outcome(&worker->tell, job, i, named.size, &outcome);
+	}
+	if ((job->flags & JOB_FINISH_TOO) && !worker->full && tell_and_obey(&worker->tell, 0) == 0) {
+		tell_in_hand(&worker->tell, job->count);
+		outcome = (struct outcome){ 0 };
+		if (finish_place(worker, job, place, &outcome))
+			tell_result(&worker->tell, job, job->count, &outcome);
+		worker->tell.done.done.finished = 1;
 	}
 	tell_done(&worker->tell, job);
 }
@@ -212,139 +216,6 @@ static void link_one(struct worker *worker, const struct place *place, const str
 	entry_link(&worker->copier, place, entry, first_fd, leaf ? leaf + 1 : path, ret);
 }
 
-struct scan_context {
-	struct worker *worker;
-	const struct job_view *job;
-	uint32_t entries;
-};
-
-static int on_scan_entry(const struct scan_entry *entry, void *arg)
-{
-	struct scan_context *context = arg;
-	struct record record = {
-		.kind = RECORD_ENTRY,
-		.job = context->job->id,
-		.name_len = (uint16_t)strlen(entry->name),
-		.entry = {
-			.dev = entry->dev,
-			.ino = entry->ino,
-			.size = entry->size,
-			.blocks = entry->blocks,
-			.mode = entry->mode,
-			.nlink = entry->nlink,
-			.err = (uint32_t)entry->err,
-		},
-	};
-
-	tell_record(&context->worker->tell, &record, entry->name);
-	context->entries++;
-	return gauge_order(context->worker->setup->board) == ORDER_STOP ? -ECANCELED : 0;
-}
-
-/* The destination's side of a first slice: made or found. -1 with the outcome filled. */
-static int make_destination(struct worker *worker, const struct job_view *job, const struct stat *src,
-                            struct dest_directory *ret_dest, struct outcome *ret)
-{
-	const char *name;
-	int parent_fd = open_dirs_dest_parent(worker->dirs, job, &name, ret);
-
-	if (parent_fd < 0)
-		return -1;
-	if (*name)
-		return directory_make(&worker->copier, parent_fd, name, src, ret_dest, ret);
-
-	CLEANUP_FD int fd = open_dirs_dest(worker->dirs, "", O_RDONLY); /* the base itself: its contents merge */
-	int err = fd < 0 ? fd : directory_learn(worker->copier.metadata, fd, ret_dest);
-
-	if (err < 0) {
-		*ret = (struct outcome){ .status = OUTCOME_FAILED, .stage = STAGE_OPEN_DEST, .err = -err };
-		return -1;
-	}
-	return take_fd(&fd);
-}
-
-static void listing_failed(struct record *scanned, int err)
-{
-	scanned->scanned.outcome = (struct outcome){
-		.status = OUTCOME_FAILED,
-		.stage = err == -ECANCELED ? STAGE_INTERRUPTED : STAGE_SCAN,
-		.err = -err,
-	};
-}
-
-static void list_slice(struct worker *worker, const struct job_view *job, int src_fd, struct record *scanned)
-{
-	struct scan_context context = { worker, job, 0 };
-	uint64_t cursor = 0;
-	bool last = true, follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
-
-	scanner_set_patience(worker->scanner, job->flags & JOB_LOOK_LATER ? LOOK_NS : UINT64_MAX);
-
-	int err = scan_slice(worker->scanner, src_fd, job->offset, (uint32_t)job->length, follow, on_scan_entry,
-	                     &context, &cursor, &last);
-
-	if (err < 0)
-		listing_failed(scanned, err);
-	scanned->scanned.cursor = cursor;
-	scanned->scanned.last = last || err < 0;
-	scanned->scanned.entries = context.entries;
-}
-
-/* One slice; the first also makes the destination directory. */
-static void scan(struct worker *worker, const struct job_view *job)
-{
-	struct record record = { .kind = RECORD_SCANNED, .job = job->id, .scanned = { .last = 1 } };
-	struct outcome *outcome = &record.scanned.outcome;
-
-	tell_activity(&worker->tell, ACTIVITY_SCAN);
-	tell_in_hand(&worker->tell, 0);
-	if (job->flags & JOB_FIRST_SLICE) {
-		struct stat src;
-		struct dest_directory dest;
-		CLEANUP_FD int src_fd = open_dirs_source(worker->dirs, job, &src, outcome);
-		CLEANUP_FD int dst_fd = src_fd < 0 ? -1 : make_destination(worker, job, &src, &dest, outcome);
-
-		if (dst_fd >= 0) {
-			if (!dest.made)
-				directory_sweep(&worker->copier, dst_fd);
-			record.scanned.dest_dev = dest.st.st_dev;
-			record.scanned.dest_ino = dest.st.st_ino;
-			record.scanned.made = dest.made;
-			record.scanned.usable = 1;
-			open_dirs_keep(worker->dirs, job, take_fd(&src_fd), take_fd(&dst_fd), &dest);
-		}
-	}
-	if (outcome->status != OUTCOME_FAILED && !(job->flags & JOB_NO_DESCENT)) {
-		const struct place *place = open_dirs_get(worker->dirs, job, outcome);
-
-		if (place)
-			list_slice(worker, job, place->src_fd, &record);
-	}
-	tell_record(&worker->tell, &record, NULL);
-}
-
-/* The names a slice had no patience for. */
-static void look(struct worker *worker, const struct job_view *job)
-{
-	struct record record = { .kind = RECORD_SCANNED, .job = job->id, .scanned = { .last = 1 } };
-	const struct place *place = open_dirs_get(worker->dirs, job, &record.scanned.outcome);
-	struct scan_context context = { worker, job, 0 };
-	bool follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
-	struct job_view view = *job;
-	struct job_entry named;
-	int err = 0;
-
-	tell_activity(&worker->tell, ACTIVITY_SCAN);
-	while (place && err == 0 && job_view_next(&view, &named)) {
-		tell_in_hand(&worker->tell, context.entries);
-		err = scan_look(place->src_fd, named.name, follow, on_scan_entry, &context);
-	}
-	if (err < 0)
-		listing_failed(&record, err);
-	record.scanned.entries = context.entries;
-	tell_record(&worker->tell, &record, NULL);
-}
-
 static void finish(struct worker *worker, const struct job_view *job)
 {
 	struct outcome outcome = { 0 };
@@ -352,10 +223,7 @@ static void finish(struct worker *worker, const struct job_view *job)
 
 	tell_activity(&worker->tell, ACTIVITY_METADATA);
 	tell_in_hand(&worker->tell, 0);
-	if (place)
-		directory_finish(&worker->copier, place->src_fd, place->dst_fd, job->flags & JOB_DIR_MADE, &outcome);
-	open_dirs_drop(worker->dirs, job);
-	if (outcome.status != OUTCOME_COPIED || outcome.lost)
+	if (!place || finish_place(worker, job, place, &outcome))
 		tell_result(&worker->tell, job, 0, &outcome);
 	tell_done(&worker->tell, job);
 }
@@ -387,8 +255,8 @@ static const struct {
 	void (*once)(struct worker *worker, const struct job_view *job);
 	entry_fn *each;
 } deeds[JOB_KIND_COUNT] = {
-	[JOB_SCAN] = { .once = scan },
-	[JOB_LOOK] = { .once = look },
+	[JOB_SCAN] = { .once = listing_scan },
+	[JOB_LOOK] = { .once = listing_look },
 	[JOB_COPY] = { .each = copy_one },
 	[JOB_BEGIN] = { .each = begin_one },
 	[JOB_RANGE] = { .each = range_one },

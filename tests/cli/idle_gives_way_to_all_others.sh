@@ -8,14 +8,17 @@ head -c 3000000 /dev/urandom >src/file
 nice_of() {
   sed 's/.*) //' "/proc/$1/stat" | cut -d' ' -f17
 }
+# Workers are started when there is work for them.
+all_there() {
+  processes="$master $(pgrep -P $master)"
+  # shellcheck disable=SC2086 # a list
+  [ "$(echo $processes | wc -w)" = 4 ]
+}
 start() {
   rm -rf dst
   "$PCOPY" -T -j 3 --bwlimit=1K "$@" src dst 2>"$err" &
   master=$!
-  wait_until 30 test -d dst
-  processes="$master $(pgrep -P $master)"
-  # shellcheck disable=SC2086 # a list
-  [ "$(echo $processes | wc -w)" = 4 ] || fail "not four processes: $processes"
+  wait_until 30 all_there
 }
 end() {
   kill -TERM $master
