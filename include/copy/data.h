@@ -69,5 +69,13 @@ struct data_result {
  * whole file the destination's size is exact (trailing hole by ftruncate). */
 int data_copy(struct data *data, const struct data_request *request, struct data_result *ret);
 
+/* A small file in two halves, so that what is read can be looked at before it is written.
+ * data_is_plain(): it would be read and written in one go, neither cloned nor offloaded.
+ * data_take(): true when @fd gave just @size bytes. data_put() writes what was taken last;
+ * returns as data_copy(). */
+bool data_is_plain(struct data *data, dev_t src_dev, dev_t dst_dev, uint64_t size);
+bool data_take(struct data *data, int fd, uint64_t size);
+int data_put(struct data *data, int fd, uint64_t size, struct data_result *ret);
+
 /* The buffer for callers that read a small file whole: at least 256 KiB. */
 void *data_buffer(struct data *data, size_t *ret_size);

@@ -55,6 +55,7 @@ struct entry {
 	const char *src_name, *dst_name;
 	mode_t mode;           /* as the scan saw it */
 	uint64_t dev, ino, size;
+	uint64_t changed_ns;   /* its ctime, as the scan saw it (scan_changed_ns()); 0: not known */
 	bool redo;             /* a dead worker may have left something: replace by rename */
 	bool follow;           /* source symlink is to be followed (-L, or -H on an operand) */
 	const char *link_text; /* -s: path of the source as the user knows it; else NULL */

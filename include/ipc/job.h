@@ -47,6 +47,7 @@ struct job_entry {
 	uint16_t name_len;
 	uint32_t mode;      /* st_mode: type and permissions */
 	uint64_t dev, ino, size;
+	uint64_t changed_ns;/* its ctime then (scan_changed_ns()); 0: not known */
 };
 
 struct job_view {

@@ -364,6 +364,37 @@ static int check_end(struct run *run)
 	return n == 0 ? 0 : source_changed(run);
 }
 
+bool data_is_plain(struct data *data, dev_t src_dev, dev_t dst_dev, uint64_t size)
+{
+	const struct copy_policy *policy = data->policy;
+	bool clones = policy->reflink == REFLINK_AUTO && policy->sparse == SPARSE_AUTO && size > 0 &&
+	              !device_pair_of(&data->pairs, src_dev, dst_dev)->no_clone;
+
+	return size < OFFLOAD_MIN && policy->sparse != SPARSE_ALWAYS && policy->reflink != REFLINK_ALWAYS && !clones;
+}
+
+bool data_take(struct data *data, int fd, uint64_t size)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, data->buffer, size + 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)size; /* a short one is somebody else's to read on */
+}
+
+int data_put(struct data *data, int fd, uint64_t size, struct data_result *ret)
+{
+	int r = io_pwrite_full(fd, data->buffer, size, 0);
+
+	*ret = (struct data_result){ .method = size > 0 ? DATA_PLAIN : DATA_NONE, .stage = STAGE_WRITE };
+	if (r < 0 || size == 0)
+		return r;
+	ret->bytes = size;
+	data->moved = true;
+	return data->step != NULL ? data->step(size, data->arg) : 0;
+}
+
 int data_copy(struct data *data, const struct data_request *request, struct data_result *ret)
 {
 	struct run run = {

@@ -9,6 +9,9 @@
  * filled under a temporary name, 0600, and renamed; a big one says in an xattr
  * what it is of, so that --resume can go on inside it (see partial.c).
  *
+ * Of a small file in such a directory the listing's ctime serves as the first look:
+ * one fstat a file less, 2.5 % of its copy.
+ *
  *	source's owner                        worker
  *	                                      open, fstat (size, mtime, ctime)
  *	write, truncate
@@ -31,6 +34,7 @@
 #include "base/cleanup.h"
 #include "copy/partial.h"
 #include "copy/replace.h"
+#include "copy/scan.h"
 #include "copy/temp_name.h"
 
 /* One write of the data ladder's buffer: a small file. */
@@ -47,6 +51,7 @@ struct attempt {
 	const struct existing *existing; /* what it will replace, or NULL */
 	bool lies;     /* its size is not what reading it gives, though nothing changes (/proc, /sys) */
 	bool again;    /* the source changed: worth another attempt */
+	bool taken;    /* read already, and unchanged since it was listed */
 	bool marked;   /* the temporary file says what it is of, for a later run */
 	uint64_t offset; /* what lies before it was copied by an earlier run */
 };
@@ -163,6 +168,37 @@ static bool data_failed(struct attempt *at, int err, const struct data_result *r
 	return entry_fail(at->ret, STAGE_SOURCE_CHANGED, ESTALE);
 }
 
+static bool is_small(const struct attempt *at);
+
+/* Reads a small file before the one look at it, which shows that this is the inode of
+ * the listing and that nothing has changed it since, so neither while it was read. What
+ * is no file has no offsets to read at, or gives another number of bytes. False: it goes
+ * the long way, with a look before and one behind. */
+static bool take(struct attempt *at)
+{
+	const struct entry *entry = at->entry;
+	const struct copier *copier = at->copier;
+	struct data *data = copier->data;
+	CLEANUP_FD int fd = -1;
+
+	if (!entry->changed_ns || !S_ISREG(entry->mode) || copier->policy->attributes_only ||
+	    !entry_in_place(copier, at->place, entry) ||
+	    !data_is_plain(data, entry->dev, at->place->dst_dev, entry->size))
+		return false;
+	activity(copier, COPY_ACTIVITY_METADATA);
+	fd = open_retry(at->place->src_fd, entry->src_name, O_RDONLY | O_NONBLOCK | (entry->follow ? 0 : O_NOFOLLOW));
+	if (fd < 0)
+		return false;
+	activity(copier, COPY_ACTIVITY_READ);
+	at->taken = data_take(data, fd, entry->size) && fstat(fd, &at->src) == 0 && entry_is_same(entry, &at->src) &&
+	            (uint64_t)at->src.st_size == entry->size && scan_changed_ns(&at->src) == entry->changed_ns &&
+	            is_small(at);
+	activity(copier, COPY_ACTIVITY_METADATA);
+	if (at->taken)
+		at->src_fd = take_fd(&fd);
+	return at->taken;
+}
+
 static bool copy_data(struct attempt *at, int dst_fd)
 {
 	const struct data_request request = {
@@ -183,7 +219,8 @@ static bool copy_data(struct attempt *at, int dst_fd)
 	int err;
 
 	activity(at->copier, COPY_ACTIVITY_WRITE);
-	err = data_copy(at->copier->data, &request, &result);
+	err = at->taken ? data_put(at->copier->data, dst_fd, request.size, &result)
+	                : data_copy(at->copier->data, &request, &result);
 	activity(at->copier, COPY_ACTIVITY_METADATA);
 	if (err < 0)
 		return data_failed(at, err, &result);
@@ -244,7 +281,7 @@ static bool fill(struct attempt *at, int dst_fd, mode_t mode)
 	                                              : copy_data(at, dst_fd);
 
 	/* A small file too: its one read(2) goes page by page, and its times are older. */
-	if (ok && !contents_of_special(at->entry) &&
+	if (ok && !at->taken && !contents_of_special(at->entry) &&
 	    !regular_is_unchanged(at->src_fd, &at->src)) {
 		at->again = true;
 		ok = entry_fail(at->ret, STAGE_SOURCE_CHANGED, ESTALE);
@@ -407,11 +444,11 @@ static bool attempt(struct attempt *at)
 	struct existing existing = { 0 };
 	CLEANUP_FD int src_fd = -1;
 
-	at->again = at->marked = false;
+	at->again = at->marked = at->taken = false;
 	at->offset = 0;
 	if (refused_early(at, &existing))
 		return false;
-	src_fd = regular_open_source(at->copier, at->place, at->entry, &at->src, at->ret);
+	src_fd = take(at) ? at->src_fd : regular_open_source(at->copier, at->place, at->entry, &at->src, at->ret);
 	if (src_fd < 0) {
 		at->again = at->ret->stage == STAGE_SOURCE_CHANGED;
 		return false;

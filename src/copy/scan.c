@@ -120,6 +120,11 @@ static int look(int dir_fd, const char *name, bool follow, struct stat *st)
 	return errno == ENOENT ? -ENOENT : errno;
 }
 
+uint64_t scan_changed_ns(const struct stat *st)
+{
+	return ((uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec) | (UINT64_C(1) << 63);
+}
+
 int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, void *arg)
 {
 	struct scan_entry entry = { .name = name };
@@ -136,6 +141,7 @@ int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, voi
 		entry.ino = st.st_ino;
 		entry.size = (uint64_t)st.st_size;
 		entry.blocks = (uint64_t)st.st_blocks;
+		entry.changed_ns = scan_changed_ns(&st);
 		entry.mode = st.st_mode;
 		entry.nlink = (uint32_t)st.st_nlink;
 	}

@@ -279,6 +279,7 @@ static void take_file(struct intake *intake, struct dir_node *dir, const struct 
 	struct job_entry named = {
 		.name = name, .name_len = (uint16_t)strlen(name), .mode = entry->mode,
 		.dev = entry->dev, .ino = entry->ino, .size = regular ? entry->size : 0,
+		.changed_ns = entry->changed_ns,
 	};
 	const char *first;
 

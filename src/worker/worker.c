@@ -59,6 +59,7 @@ static struct entry describe(const struct worker *worker, const struct job_view 
 		.dev = named->dev,
 		.ino = named->ino,
 		.size = named->size,
+		.changed_ns = named->changed_ns,
 		.redo = job->flags & JOB_REDO,
 		.follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS || (operand && root->follow),
 	};

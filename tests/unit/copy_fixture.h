@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "copy/entry.h"
+#include "copy/scan.h"
 #include "copy/temp_name.h"
 
 struct fixture {
@@ -200,7 +201,7 @@ static inline struct entry entry_of(const char *name)
 	st = look(path);
 	return (struct entry){
 		.src_name = name, .dst_name = name, .mode = st.st_mode, .dev = st.st_dev, .ino = st.st_ino,
-		.size = (uint64_t)st.st_size,
+		.size = (uint64_t)st.st_size, .changed_ns = scan_changed_ns(&st),
 	};
 }
 

@@ -4,6 +4,24 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+static unsigned looks;
+static void (*before_look)(void);
+
+int __real_fstat64(int fd, struct stat *st);
+int __wrap_fstat64(int fd, struct stat *st);
+
+int __wrap_fstat64(int fd, struct stat *st)
+{
+	looks++;
+	if (before_look) {
+		void (*once)(void) = before_look;
+
+		before_look = NULL;
+		once();
+	}
+	return __real_fstat64(fd, st);
+}
+
 /* /proc says 0 and /sys says 4096, whatever there is to read. */
 static void a_file_that_lies_about_its_size_is_read_to_its_end(void **state)
 {
@@ -38,6 +56,92 @@ static void a_file_that_lies_about_its_size_is_read_to_its_end(void **state)
 	}
 	if (done == 0)
 		skip();
+}
+
+static void change_it(void)
+{
+	int fd = open("s/f", O_WRONLY);
+
+	tick();
+	assert_int_equal(pwrite(fd, "NEW", 3, 0), 3);
+	close(fd);
+}
+
+static void change_it_behind_its_mtime(void)
+{
+	struct stat st = look("s/f");
+
+	change_it();
+	set_mtime("s/f", st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+static void put_another_there(void)
+{
+	put("s/new", "other");
+	assert_int_equal(rename("s/new", "s/f"), 0);
+}
+
+/* A small file is read and then looked at, once, where the listing's ctime still holds. */
+static void a_small_file_is_looked_at_once(void **state)
+{
+	struct fixture *f = *state;
+	unsigned once;
+
+	f->policy.reflink = REFLINK_NEVER;
+	made(f);
+	put("s/f", "contents");
+	put("s/first", ""); /* after which all is known of the destination */
+	assert_status(copy_name(f, "first"), OUTCOME_COPIED);
+	assert_int_equal(unlink("d/first"), 0);
+	looks = 0;
+	assert_status(copy_name(f, "f"), OUTCOME_COPIED);
+	once = looks;
+	assert_text("d/f", "contents");
+	assert_int_equal(look("d/f").st_mtim.tv_nsec, look("s/f").st_mtim.tv_nsec);
+	assert_int_equal(unlink("d/f"), 0);
+	/* Nothing is known of it. */
+	struct entry entry = entry_of("f");
+
+	entry.changed_ns = 0;
+	looks = 0;
+	assert_status(copy(f, &entry), OUTCOME_COPIED);
+	assert_int_equal(looks, once + 1);
+	assert_int_equal(unlink("d/f"), 0);
+	/* Its name is taken. */
+	put("d/f", "");
+	assert_failed(copy_name(f, "f"), STAGE_JUST_CREATED);
+	assert_text("d/f", "");
+	assert_int_equal(count_entries("d"), 1);
+}
+
+static void a_small_file_that_changes_goes_the_long_way(void **state)
+{
+	struct fixture *f = *state;
+	static void (*const changes[])(void) = { change_it, change_it_behind_its_mtime };
+
+	f->policy.reflink = REFLINK_NEVER;
+	made(f);
+	for (size_t i = 0; i < 2; i++) {
+		/* After the listing, and between the read and the look. */
+		for (int late = 0; late < 2; late++) {
+			struct entry entry;
+
+			put("s/f", "contents");
+			entry = entry_of("f");
+			before_look = late ? changes[i] : NULL;
+			if (!late)
+				changes[i]();
+			assert_status(copy(f, &entry), OUTCOME_COPIED);
+			assert_text("d/f", "NEWtents");
+			assert_int_equal(look("d/f").st_mtim.tv_nsec, look("s/f").st_mtim.tv_nsec);
+			assert_int_equal(unlink("d/f"), 0);
+		}
+	}
+	struct entry entry = entry_of("f");
+
+	before_look = put_another_there;
+	assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
+	assert_int_equal(count_entries("d"), 0);
 }
 
 static void check_swapped(struct fixture *f, const struct entry *entry)
@@ -288,6 +392,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_that_lies_about_its_size_is_read_to_its_end),
+		TEST(a_small_file_is_looked_at_once),
+		TEST(a_small_file_that_changes_goes_the_long_way),
 		TEST(a_source_swapped_after_the_scan_is_refused),
 		TEST(a_source_that_changes_once_is_copied_at_the_second_attempt),
 		TEST(a_file_of_several_writes_has_no_name_until_it_is_whole),
