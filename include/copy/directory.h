@@ -20,6 +20,7 @@ struct dest_directory {
 	struct stat st;
 	bool made;             /* by this run */
 	bool default_acl;      /* new files inherit an ACL here */
+	bool swept;            /* a directory_sweep() has left nothing, or it is new */
 };
 
 /* Makes @name in @parent_fd, or opens the directory that is there already (a
@@ -33,9 +34,11 @@ int directory_make(struct copier *copier, int parent_fd, const char *name, const
 int directory_learn(struct metadata *metadata, int fd, struct dest_directory *ret_dir);
 
 /* Removes the temporary files that dead runs left in existing directory @dst_fd;
- * under --resume not those that the copy of their source may yet go on with. */
-void directory_sweep(const struct copier *copier, int dst_fd);
+ * under --resume not those that the copy of their source may yet go on with. Returns
+ * true when none is left. */
+bool directory_sweep(const struct copier *copier, int dst_fd);
 
 /* Sets @dst_fd's own metadata from @src_fd's. @made: by this run. What a sweep
- * under --resume left, and no copy went on with, is removed first. */
-void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, struct outcome *ret);
+ * under --resume left, and no copy went on with, is removed first, unless @swept: there
+ * is nothing of that. */
+void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, bool swept, struct outcome *ret);

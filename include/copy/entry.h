@@ -44,6 +44,7 @@ struct place {
 	bool new_gid_known;    /* false where that depends on how it is mounted */
 	bool made;             /* this run made dst_fd's directory, and no other SOURCE lands in it */
 	bool default_acl;      /* new files inherit an ACL here */
+	bool swept;            /* no dead run's temporary file is left here */
 	bool shared_name;      /* another SOURCE may land here: never overwrite what this run made */
 };
 

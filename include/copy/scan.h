@@ -14,16 +14,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct stat;
+
 struct scan_entry {
 	const char *name;
 	uint64_t dev, ino, size, blocks;
 	uint64_t changed_ns;  /* ctime since the epoch; never 0 */
 	uint32_t mode, nlink; /* mode 0: it was not looked at, for want of patience; then only name counts */
+	const struct stat *st;/* all of it, where it was looked at; else NULL */
 	int err;              /* positive errno when the entry could not be looked at; then only name counts */
 };
 
 struct scanner;
-struct stat;
 
 /* What struct scan_entry has as changed_ns. Two that differ are of different states. */
 uint64_t scan_changed_ns(const struct stat *st);

@@ -42,9 +42,12 @@ struct record {
 			uint64_t cursor;         /* where the next slice starts */
 			uint64_t dest_dev, dest_ino;
 			uint32_t entries;        /* ENTRY records of this slice */
+			uint32_t up_to_date;     /* files without one: found complete in the destination */
+			uint64_t up_to_date_bytes;
 			uint8_t last;            /* no further slice */
 			uint8_t made;            /* this job made the destination directory */
 			uint8_t usable;          /* the destination directory is there */
+			uint8_t finished;        /* and has its metadata: there was nothing to copy into it */
 			struct outcome outcome;  /* of the directory itself */
 		} scanned;
 		struct outcome result;   /* RESULT */

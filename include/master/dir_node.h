@@ -24,6 +24,7 @@ struct dir_node {
 	uint32_t root;           /* index into the operand table */
 	int open_in;             /* the worker that was last given work in it, or -1 */
 	bool is_root;            /* an operand: paths start here */
+	bool redone;             /* a worker died with some of it */
 	bool made;               /* this run made the destination directory */
 	bool usable;             /* the destination directory exists and may be finished */
 	char name[];             /* "" for an operand */

@@ -70,3 +70,6 @@ void intake_piece_done(struct intake *intake, struct dir_node *dir);
 
 /* The directory's FINISH is done, or there is nothing to finish. */
 void intake_finished(struct intake *intake, struct dir_node *dir);
+
+/* A worker has said that it finished @dir, of which nothing else is pending. */
+void intake_finish_done(struct intake *intake, struct dir_node *dir);

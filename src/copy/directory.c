@@ -206,30 +206,37 @@ int directory_make(struct copier *copier, int parent_fd, const char *name, const
 	return fd == -EEXIST ? fail(ret, STAGE_MAKE_DIRECTORY, EEXIST) : fd;
 }
 
-/* All that is stale, but what @spare has a use for. */
-static void sweep(int dst_fd, const struct copier *spare)
+/* All that is stale, but what @spare has a use for. Returns true when there was nothing of that. */
+static bool sweep(int dst_fd, const struct copier *spare)
 {
 	int fd = openat(dst_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *d;
+	bool all = true;
 
 	if (!dir) {
 		close_fd(fd);
-		return;
+		return false;
 	}
 	/* Removing what readdir has already passed is safe; a directory of that name is none of ours. */
-	while ((d = readdir(dir)) != NULL)
-		if (temp_name_is_stale(d->d_name) && !(spare && partial_is_wanted(spare, dst_fd, d->d_name)))
+	while ((d = readdir(dir)) != NULL) {
+		if (!temp_name_is_stale(d->d_name))
+			continue;
+		if (spare && partial_is_wanted(spare, dst_fd, d->d_name))
+			all = false;
+		else
 			unlinkat(dst_fd, d->d_name, 0);
+	}
 	closedir(dir);
+	return all;
 }
 
-void directory_sweep(const struct copier *copier, int dst_fd)
+bool directory_sweep(const struct copier *copier, int dst_fd)
 {
-	sweep(dst_fd, copier);
+	return sweep(dst_fd, copier);
 }
 
-void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, struct outcome *ret)
+void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, bool swept, struct outcome *ret)
 {
 	struct metadata_dest dest = { .may_have_acl = true, .fresh = made };
 	enum stage stage = STAGE_NONE;
@@ -237,7 +244,7 @@ void directory_finish(struct copier *copier, int src_fd, int dst_fd, bool made, 
 	struct stat src, dst;
 	int err;
 
-	if (copier->policy->update == UPDATE_DIFFERENT)
+	if (copier->policy->update == UPDATE_DIFFERENT && !swept)
 		sweep(dst_fd, NULL);
 	if (fstat(src_fd, &src) < 0) {
 		entry_fail(ret, STAGE_STAT_SOURCE, errno);

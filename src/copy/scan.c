@@ -137,6 +137,7 @@ int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, voi
 	if (err) {
 		entry.err = err;
 	} else {
+		entry.st = &st;
 		entry.dev = st.st_dev;
 		entry.ino = st.st_ino;
 		entry.size = (uint64_t)st.st_size;

@@ -86,7 +86,7 @@ int record_parse(const void *bytes, size_t len, struct record *ret_record, const
 		return -EBADMSG;
 	if (record.kind == RECORD_SCANNED &&
 	    (!outcome_is_sane(&record.scanned.outcome) || record.scanned.last > 1 || record.scanned.made > 1 ||
-	     record.scanned.usable > 1))
+	     record.scanned.usable > 1 || record.scanned.finished > 1))
 		return -EBADMSG;
 	*ret_name = NULL;
 	*ret_record = record;

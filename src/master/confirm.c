@@ -89,6 +89,7 @@ static int settle_rest(struct confirm *confirm, struct job *job, const struct re
 		return -EBADMSG;
 	tally_copied(tally, record->done.copied, record->done.bytes);
 	tally_up_to_date(tally, record->done.up_to_date, record->done.up_to_date_bytes);
+	tally->found_files -= record->done.up_to_date;
 	/* A file may have another size than the scan saw; the total follows. */
 	tally->found_bytes += record->done.bytes;
 	if (job->kind == JOB_COPY && !job->settled && !links) {
@@ -119,7 +120,6 @@ static void range_over(struct intake *intake, struct job *job)
 static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, const struct record *record)
 {
 	struct intake *intake = confirm->intake;
-	bool finished = job->kind == JOB_FINISH;
 
 	if (!job->settled && (job->kind == JOB_COMMIT || (job->kind == JOB_BEGIN && record->done.copied)))
 		on_result(confirm, job, 0, &(struct outcome){ .status = OUTCOME_COPIED });
@@ -128,13 +128,8 @@ static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, co
 	if (job->kind == JOB_RANGE)
 		range_over(intake, job);
 	dispatch_learn(confirm->dispatch, job, clock_now_ns());
-	if (record->done.finished && job->dir->pending == 1) {
-		job->dir->pending = 0;
-		finished = true;
-	}
-	if (finished) {
-		intake->tally->sum.directories++;
-		intake_finished(intake, job->dir);
+	if (job->kind == JOB_FINISH || (record->done.finished && job->dir->pending == 1)) {
+		intake_finish_done(intake, job->dir);
 	} else if (job->dir) {
 		intake_piece_done(intake, job->dir);
 	}

@@ -51,6 +51,8 @@ struct job *intake_job(struct intake *intake, enum job_class class, enum job_kin
 	view.dir_dev = dir->dev;
 	view.dir_ino = dir->ino;
 	view.dir = dir_node_path(dir, NULL, &path, &size);
+	if (kind == JOB_FINISH && dir->redone)
+		view.flags |= JOB_REDO;
 	if (dir->made)
 		view.flags |= JOB_DIR_MADE;
 	if (root->intermediate)
@@ -388,6 +390,7 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 		intake_piece_done(intake, dir);
 		return 0;
 	}
+	tally_up_to_date(intake->tally, record->scanned.up_to_date, record->scanned.up_to_date_bytes);
 	/* The rest of the directory goes below its subdirectories on the stack. */
 	if (!record->scanned.last) {
 		dir->pending++;
@@ -399,7 +402,10 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 	/* A FINISH of its own would be a third of the jobs of a tree of small directories. */
 	if (batch && dir->pending == 2) /* it, and this listing */
 		ledger_finish_too(batch);
-	intake_piece_done(intake, dir);
+	if (record->scanned.finished && dir->pending == 1)
+		intake_finish_done(intake, dir);
+	else
+		intake_piece_done(intake, dir);
 	return 0;
 }
 
@@ -446,6 +452,13 @@ void intake_settled(struct intake *intake, struct dir_node *dir, const struct jo
 		waiter->dir->pending--;
 		link_waiter_free(waiter);
 	}
+}
+
+void intake_finish_done(struct intake *intake, struct dir_node *dir)
+{
+	dir->pending = 0;
+	intake->tally->sum.directories++;
+	intake_finished(intake, dir);
 }
 
 void intake_finished(struct intake *intake, struct dir_node *dir)

@@ -383,6 +383,9 @@ struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum
 	view.flags = (job->flags | JOB_REDO) & ~(uint32_t)JOB_FINISH_TOO;
 	struct job *subset = ledger_job(ledger, job->class, &view, job->dir);
 
+	if (job->dir)
+		job->dir->redone = true;
+
 	subset->attempts = job->attempts;
 	subset->ranges = range_set_ref(job->ranges);
 	for (uint32_t i = 0; job_view_next(&view, &entry); i++)

@@ -39,7 +39,6 @@ void tally_up_to_date(struct tally *tally, uint64_t count, uint64_t bytes)
 {
 	tally->sum.up_to_date += count;
 	tally->skipped_bytes += bytes;
-	tally->found_files -= count;
 }
 
 static void count_losses(struct tally *tally, uint32_t lost)
@@ -69,7 +68,7 @@ void tally_outcome(struct tally *tally, const struct outcome *outcome, uint64_t 
 		break;
 	case OUTCOME_UP_TO_DATE:
 		tally_up_to_date(tally, 1, size);
-		tally->found_bytes -= size;
+		tally_not_copied(tally, size);
 		break;
 	case OUTCOME_FAILED:
 		if (outcome->err == ECANCELED)

@@ -7,6 +7,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "copy/directory.h"
+#include "copy/existing.h"
+#include "worker/finish.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -16,12 +18,42 @@
 struct scan_context {
 	struct worker *worker;
 	const struct job_view *job;
-	uint32_t entries;
+	const struct place *place;
+	uint32_t entries, up_to_date;
+	uint64_t up_to_date_bytes;
 };
+
+/* A file that is complete in the destination is no work for anybody: a --resume of a
+ * finished tree is two looks a file. What has further names the master must hear of. */
+static bool is_up_to_date(const struct scan_context *context, const struct scan_entry *entry)
+{
+	const struct copier *copier = &context->worker->copier;
+	const struct copy_policy *policy = copier->policy;
+	const struct entry named = {
+		.src_name = entry->name, .dst_name = entry->name, .mode = entry->mode,
+		.dev = entry->dev, .ino = entry->ino, .size = entry->size,
+	};
+	struct existing existing = { 0 };
+	struct outcome outcome = { 0 };
+
+	return policy->update == UPDATE_DIFFERENT && !context->place->made && !context->place->shared_name &&
+	       !context->worker->tell.every_outcome && policy->dereference != DEREFERENCE_ALWAYS &&
+	       !policy->hard_link && !policy->symbolic_link && S_ISREG(entry->mode) && entry->nlink == 1 &&
+	       !existing_decide(copier, context->place, &named, entry->st, &existing, &outcome) &&
+	       outcome.status == OUTCOME_UP_TO_DATE;
+}
 
 static int on_scan_entry(const struct scan_entry *entry, void *arg)
 {
 	struct scan_context *context = arg;
+	const struct gauge_board *board = context->worker->setup->board;
+
+	if (is_up_to_date(context, entry)) {
+		context->up_to_date++;
+		context->up_to_date_bytes += entry->size;
+		return gauge_order(board) == ORDER_STOP ? -ECANCELED : 0;
+	}
+
 	struct record record = {
 		.kind = RECORD_ENTRY,
 		.job = context->job->id,
@@ -40,7 +72,7 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 
 	tell_record(&context->worker->tell, &record, entry->name);
 	context->entries++;
-	return gauge_order(context->worker->setup->board) == ORDER_STOP ? -ECANCELED : 0;
+	return gauge_order(board) == ORDER_STOP ? -ECANCELED : 0;
 }
 
 /* The destination's side of a first slice: made or found. -1 with the outcome filled. */
@@ -74,22 +106,48 @@ static void listing_failed(struct record *scanned, int err)
 	};
 }
 
-static void list_slice(struct worker *worker, const struct job_view *job, int src_fd, struct record *scanned)
+static void count(struct record *scanned, const struct scan_context *context)
 {
-	struct scan_context context = { worker, job, 0 };
+	scanned->scanned.entries = context->entries;
+	scanned->scanned.up_to_date = context->up_to_date;
+	scanned->scanned.up_to_date_bytes = context->up_to_date_bytes;
+}
+
+static void list_slice(struct worker *worker, const struct job_view *job, const struct place *place,
+                       struct record *scanned)
+{
+	struct scan_context context = { .worker = worker, .job = job, .place = place };
 	uint64_t cursor = 0;
 	bool last = true, follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
 
 	scanner_set_patience(worker->scanner, job->flags & JOB_LOOK_LATER ? LOOK_NS : UINT64_MAX);
 
-	int err = scan_slice(worker->scanner, src_fd, job->offset, (uint32_t)job->length, follow, on_scan_entry,
+	int err = scan_slice(worker->scanner, place->src_fd, job->offset, (uint32_t)job->length, follow, on_scan_entry,
 	                     &context, &cursor, &last);
 
 	if (err < 0)
 		listing_failed(scanned, err);
 	scanned->scanned.cursor = cursor;
 	scanned->scanned.last = last || err < 0;
-	scanned->scanned.entries = context.entries;
+	count(scanned, &context);
+}
+
+/* Nothing in it is anybody's work. (On an operand's own directory others may wait.) */
+static bool is_finished(struct worker *worker, const struct job_view *job, const struct record *record)
+{
+	return (job->flags & JOB_FIRST_SLICE) && *job->dir && record->scanned.last && record->scanned.entries == 0 &&
+	       record->scanned.outcome.status != OUTCOME_FAILED && tell_and_obey(&worker->tell, 0) == 0;
+}
+
+static void finish_too(struct worker *worker, const struct job_view *job, const struct place *place,
+                       struct record *record)
+{
+	struct outcome outcome = { 0 };
+
+	finish_place(worker, job, place, &outcome);
+	outcome.lost |= record->scanned.outcome.lost;
+	record->scanned.outcome = outcome;
+	record->scanned.finished = 1;
 }
 
 void listing_scan(struct worker *worker, const struct job_view *job)
@@ -106,8 +164,7 @@ void listing_scan(struct worker *worker, const struct job_view *job)
 		CLEANUP_FD int dst_fd = src_fd < 0 ? -1 : make_destination(worker, job, &src, &dest, outcome);
 
 		if (dst_fd >= 0) {
-			if (!dest.made)
-				directory_sweep(&worker->copier, dst_fd);
+			dest.swept = dest.made || directory_sweep(&worker->copier, dst_fd);
 			record.scanned.dest_dev = dest.st.st_dev;
 			record.scanned.dest_ino = dest.st.st_ino;
 			record.scanned.made = dest.made;
@@ -119,7 +176,9 @@ void listing_scan(struct worker *worker, const struct job_view *job)
 		const struct place *place = open_dirs_get(worker->dirs, job, outcome);
 
 		if (place)
-			list_slice(worker, job, place->src_fd, &record);
+			list_slice(worker, job, place, &record);
+		if (place && is_finished(worker, job, &record))
+			finish_too(worker, job, place, &record);
 	}
 	tell_record(&worker->tell, &record, NULL);
 }
@@ -128,7 +187,7 @@ void listing_look(struct worker *worker, const struct job_view *job)
 {
 	struct record record = { .kind = RECORD_SCANNED, .job = job->id, .scanned = { .last = 1 } };
 	const struct place *place = open_dirs_get(worker->dirs, job, &record.scanned.outcome);
-	struct scan_context context = { worker, job, 0 };
+	struct scan_context context = { .worker = worker, .job = job, .place = place };
 	bool follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
 	struct job_view view = *job;
 	struct job_entry named;
@@ -136,11 +195,11 @@ void listing_look(struct worker *worker, const struct job_view *job)
 
 	tell_activity(&worker->tell, ACTIVITY_SCAN);
 	while (place && err == 0 && job_view_next(&view, &named)) {
-		tell_in_hand(&worker->tell, context.entries);
+		tell_in_hand(&worker->tell, view.seen - 1);
 		err = scan_look(place->src_fd, named.name, follow, on_scan_entry, &context);
 	}
 	if (err < 0)
 		listing_failed(&record, err);
-	record.scanned.entries = context.entries;
+	count(&record, &context);
 	tell_record(&worker->tell, &record, NULL);
 }

@@ -259,7 +259,8 @@ void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_
 		.used = ++dirs->uses,
 		.root = job->root,
 		.path = strdup(job->dir),
-		.place = { .src_fd = src_fd, .dst_fd = dst_fd, .made = dest->made && !shared, .shared_name = shared },
+		.place = { .src_fd = src_fd, .dst_fd = dst_fd, .made = dest->made && !shared, .shared_name = shared,
+			   .swept = dest->swept },
 	};
 	if (!oldest->path)
 		abort();
@@ -287,6 +288,7 @@ const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view 
 		return NULL;
 	}
 	dest.made = job->flags & JOB_DIR_MADE;
+	dest.swept = false; /* as far as is known here */
 	open_dirs_keep(dirs, job, take_fd(&src_fd), take_fd(&dst_fd), &dest);
 	dir = find(dirs, job->dir_id);
 	return &dir->place;

@@ -20,6 +20,7 @@
 #include "copy/temp_name.h"
 #include "ipc/job.h"
 #include "worker/confine.h"
+#include "worker/finish.h"
 #include "worker/listing.h"
 #include "worker/open_dirs.h"
 #include "worker/state.h"
@@ -92,15 +93,6 @@ static bool is_unswept(struct worker *worker, const struct job_view *job, const 
 static bool ends_a_file(enum job_kind kind)
 {
 	return kind == JOB_COMMIT || kind == JOB_DISCARD;
-}
-
-/* Returns whether there is something to tell of it. */
-static bool finish_place(struct worker *worker, const struct job_view *job, const struct place *place,
-                         struct outcome *ret)
-{
-	directory_finish(&worker->copier, place->src_fd, place->dst_fd, job->flags & JOB_DIR_MADE, ret);
-	open_dirs_drop(worker->dirs, job);
-	return ret->status != OUTCOME_COPIED || ret->lost;
 }
 
 static void each_entry(struct worker *worker, const struct job_view *job, entry_fn *one)
@@ -217,18 +209,6 @@ static void link_one(struct worker *worker, const struct place *place, const str
 	entry_link(&worker->copier, place, entry, first_fd, leaf ? leaf + 1 : path, ret);
 }
 
-static void finish(struct worker *worker, const struct job_view *job)
-{
-	struct outcome outcome = { 0 };
-	const struct place *place = open_dirs_get(worker->dirs, job, &outcome);
-
-	tell_activity(&worker->tell, ACTIVITY_METADATA);
-	tell_in_hand(&worker->tell, 0);
-	if (!place || finish_place(worker, job, place, &outcome))
-		tell_result(&worker->tell, job, 0, &outcome);
-	tell_done(&worker->tell, job);
-}
-
 static void flush_destination(struct worker *worker, const struct job_view *job)
 {
 	CLEANUP_FD int fd = open_dirs_dest(worker->dirs, "", O_RDONLY);
@@ -264,7 +244,7 @@ static const struct {
 	[JOB_COMMIT] = { .each = commit_one },
 	[JOB_LINK] = { .each = link_one },
 	[JOB_DISCARD] = { .each = discard_one },
-	[JOB_FINISH] = { .once = finish },
+	[JOB_FINISH] = { .once = finish_job },
 	[JOB_FLUSH] = { .once = flush_destination },
 };
 

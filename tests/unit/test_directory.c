@@ -31,7 +31,7 @@ static struct outcome finish(struct fixture *f, const char *name, int dst_fd, bo
 	src_fd = open(path, O_RDONLY | O_DIRECTORY);
 	assert_true(src_fd >= 0);
 	memset(&outcome, 0xa5, sizeof outcome);
-	directory_finish(&f->copier, src_fd, dst_fd, made, &outcome);
+	directory_finish(&f->copier, src_fd, dst_fd, made, false, &outcome);
 	close(src_fd);
 	return outcome;
 }

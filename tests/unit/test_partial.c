@@ -205,7 +205,7 @@ static void finish(struct fixture *f)
 {
 	struct outcome outcome;
 
-	directory_finish(&f->copier, f->place.src_fd, f->place.dst_fd, false, &outcome);
+	directory_finish(&f->copier, f->place.src_fd, f->place.dst_fd, false, false, &outcome);
 	assert_status(outcome, OUTCOME_COPIED);
 }
 
