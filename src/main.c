@@ -20,9 +20,10 @@
  *     job_pipe, job   frames down                     lane, completion_queue, record  facts up
  *     gauge           live numbers, and the master's word to all
  *   worker/worker     the child's loop                open_dirs  what it has open   tell  what it reports
- *     confine         Landlock, before the first job
+ *     listing, finish a directory's beginning and end  confine    Landlock, before the first job
  *   copy/             resolve, scan, directory, entry, replace, data, holes,
  *                     metadata, xattr, temp_name      tree       the operand table
+ *     regular, range  a file by one worker, by several  partial, mark, trailer  going on inside one
  *   ui/               progress, eta (model)  layout (rows)  renderer_* (faces)  summary
  *   base/             cleanup, clock, io, message, display, human, policy, outcome
  */

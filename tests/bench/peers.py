@@ -25,8 +25,9 @@ def pcopy(*options, name=None, terminal=False):
                     else [t.pcopy, '-T', *options, s, d], terminal=terminal, whole_metadata=True)
 
 
-def floor(jobs):
-  return Contestant('floor', lambda t, s, d: [t.floor, '-j', str(jobs), s, d], whole_metadata=True)
+def floor(jobs, *options):
+  return Contestant(' '.join(('floor',) + options), lambda t, s, d: [t.floor, *options, '-j', str(jobs), s, d],
+                    whole_metadata=True)
 
 
 def shell(text):

@@ -75,9 +75,9 @@ BIG4 = Tree(0, 4, 512 << 20)
 SLOW = Tree(100, 1000, 4096)
 
 
-def small_on(kind, times_cp):
+def small_on(kind, times_cp, *more):
   return Row(f'small-{kind}', f'60,000 files of 6 KB in 3,000 directories, loop {kind}', places.image(kind), SMALL,
-             [J2, floor(2), CP], [at_most(J2.name, 1.10, 'floor'), at_least(J2.name, times_cp, CP.name)])
+             [J2, floor(2), CP, *more], [at_most(J2.name, 1.10, 'floor'), at_least(J2.name, times_cp, CP.name)])
 
 
 def fixed(*jobs):
@@ -108,8 +108,9 @@ ROWS = [
       [J2, floor(2), CP, RSYNC],
       [at_most(J2.name, 1.10, 'floor'), at_least(J2.name, 2.1, CP.name), at_least(J2.name, 3, RSYNC.name)]),
   small_on('ext4', 1.6),
-  small_on('xfs', 1.5),
-  small_on('btrfs', 1.2),
+  # Where small files are cloned, also a floor that does so, and a copy that does not.
+  small_on('xfs', 1.5, floor(2, '-c'), pcopy('-j', '2', '--reflink=never')),
+  small_on('btrfs', 1.2, floor(2, '-c'), pcopy('-j', '2', '--reflink=never')),
   Row('flat', 'one flat directory, 20,000 files of 1 KB, tmpfs', places.tmpfs, FLAT, [J2, CP],
       [at_least(J2.name, 1.5, CP.name)]),
   Row('big4', '4 files of 512 MiB, tmpfs', places.tmpfs, BIG4, [J2, J1, CP],
