@@ -19,7 +19,8 @@ struct stat;
 struct scan_entry {
 	const char *name;
 	uint64_t dev, ino, size, blocks;
-	uint64_t changed_ns;  /* ctime since the epoch; never 0 */
+	uint64_t changed_ns;  /* for scan_changed_ns() */
+	int64_t accessed_ns;  /* atime since the epoch */
 	uint32_t mode, nlink; /* mode 0: it was not looked at, for want of patience; then only name counts */
 	const struct stat *st;/* all of it, where it was looked at; else NULL */
 	int err;              /* positive errno when the entry could not be looked at; then only name counts */
@@ -27,7 +28,8 @@ struct scan_entry {
 
 struct scanner;
 
-/* What struct scan_entry has as changed_ns. Two that differ are of different states. */
+/* What struct scan_entry has as changed_ns: its ctime. Two that differ are of different
+ * states. 0 where its atime is too far off for accessed_ns. */
 uint64_t scan_changed_ns(const struct stat *st);
 
 int scanner_new(struct scanner **ret_scanner);

@@ -48,6 +48,7 @@ struct job_entry {
 	uint32_t mode;      /* st_mode: type and permissions */
 	uint64_t dev, ino, size;
 	uint64_t changed_ns;/* its ctime then (scan_changed_ns()); 0: not known */
+	int64_t accessed_ns;/* and its atime */
 };
 
 struct job_view {

@@ -27,6 +27,7 @@ enum record_kind {
 struct listed {
 	uint64_t dev, ino, size, blocks; /* blocks: 512-byte units */
 	uint64_t changed_ns;             /* scan_changed_ns(); 0: not known */
+	int64_t accessed_ns;             /* atime, where changed_ns is known */
 	uint32_t mode, nlink;            /* mode 0: not looked at, only the name counts */
 	uint32_t err;                    /* positive errno: it could not be looked at; only the name counts */
 };

@@ -71,6 +71,9 @@ struct job *ledger_job(struct job_ledger *ledger, enum job_class class, const st
 void ledger_add(struct job *job, const struct job_entry *entry);
 void ledger_queue(struct job_ledger *ledger, struct job *job);
 
+/* Takes JOB_REDO off a job that was made as a subset, though no worker died with one. */
+void ledger_not_redone(struct job *job);
+
 /* Makes a QUEUED COPY also FINISH its directory. A job made of a part of it does not. */
 void ledger_finish_too(struct job *job);
 

@@ -195,6 +195,9 @@ static bool copy_piece(const struct range *range, uint64_t start, uint64_t end)
 		return data_failed(range->ret, r, &result);
 	if (!regular_is_unchanged(range->src_fd, range->src))
 		return entry_fail(range->ret, STAGE_SOURCE_CHANGED, ESTALE);
+	/* What a close after this worker's death would be told, nobody would hear. */
+	if (fdatasync(range->dst_fd) < 0 && errno != EINVAL)
+		return entry_fail(range->ret, STAGE_SYNC, errno);
 	r = trailer_set(range->dst_fd, request.size, start, end);
 	if (r < 0)
 		return entry_fail(range->ret, STAGE_WRITE, -r);
@@ -293,6 +296,10 @@ static bool complete(struct copier *copier, const struct place *place, const str
 		return false;
 	if (!is_whole(copier, dst_fd, &st, src))
 		return entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
+	/* Without a trailer its last bytes could be taken for one: from here on it is no
+	 * unfinished file of ours. */
+	if (fchmod(dst_fd, 0200) == 0)
+		st.st_mode = (st.st_mode & S_IFMT) | 0200;
 	r = trailer_cut(dst_fd, (uint64_t)src->st_size);
 	if (r < 0)
 		return entry_fail(ret, STAGE_WRITE, -r);

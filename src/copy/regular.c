@@ -40,6 +40,7 @@
 /* One write of the data ladder's buffer: a small file. */
 #define ONE_WRITE (UINT64_C(256) << 10)
 #define TEMP_TRIES 1000
+#define NS INT64_C(1000000000)
 
 struct attempt {
 	struct copier *copier;
@@ -181,12 +182,12 @@ static bool take(struct attempt *at)
 	struct data *data = copier->data;
 	CLEANUP_FD int fd = -1;
 
-	if (!entry->changed_ns || !S_ISREG(entry->mode) || copier->policy->attributes_only ||
+	if (!entry->changed_ns || !S_ISREG(entry->mode) || entry->follow || copier->policy->attributes_only ||
 	    !entry_in_place(copier, at->place, entry) ||
 	    !data_is_plain(data, entry->dev, at->place->dst_dev, entry->size))
 		return false;
 	activity(copier, COPY_ACTIVITY_METADATA);
-	fd = open_retry(at->place->src_fd, entry->src_name, O_RDONLY | O_NONBLOCK | (entry->follow ? 0 : O_NOFOLLOW));
+	fd = open_retry(at->place->src_fd, entry->src_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
 	if (fd < 0)
 		return false;
 	activity(copier, COPY_ACTIVITY_READ);
@@ -194,9 +195,13 @@ static bool take(struct attempt *at)
 	            (uint64_t)at->src.st_size == entry->size && scan_changed_ns(&at->src) == entry->changed_ns &&
 	            is_small(at);
 	activity(copier, COPY_ACTIVITY_METADATA);
-	if (at->taken)
-		at->src_fd = take_fd(&fd);
-	return at->taken;
+	if (!at->taken)
+		return false;
+	/* As it was before our own read. */
+	at->src.st_atim.tv_sec = entry->accessed_ns / NS - (entry->accessed_ns % NS < 0);
+	at->src.st_atim.tv_nsec = entry->accessed_ns % NS + (entry->accessed_ns % NS < 0 ? NS : 0);
+	at->src_fd = take_fd(&fd);
+	return true;
 }
 
 static bool copy_data(struct attempt *at, int dst_fd)

@@ -122,6 +122,10 @@ static int look(int dir_fd, const char *name, bool follow, struct stat *st)
 
 uint64_t scan_changed_ns(const struct stat *st)
 {
+	const int64_t most = INT64_MAX / 1000000000 - 1;
+
+	if (st->st_atim.tv_sec > most || st->st_atim.tv_sec < -most)
+		return 0;
 	return ((uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec) | (UINT64_C(1) << 63);
 }
 
@@ -143,6 +147,8 @@ int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, voi
 		entry.size = (uint64_t)st.st_size;
 		entry.blocks = (uint64_t)st.st_blocks;
 		entry.changed_ns = scan_changed_ns(&st);
+		if (entry.changed_ns)
+			entry.accessed_ns = st.st_atim.tv_sec * INT64_C(1000000000) + st.st_atim.tv_nsec;
 		entry.mode = st.st_mode;
 		entry.nlink = (uint32_t)st.st_nlink;
 	}

@@ -4,7 +4,7 @@
  *
  * The mark is found from the end, so that a sweep needs no source to know one by.
  * A longer source has a longer trailer, so one length of the whole belongs to one
- * size only: contents somebody chose can never be read as a trailer.
+ * size only: while there is a trailer, contents somebody chose cannot be read as one.
  *
  * Several workers write it, each its own bytes, which is as safe as writing the
  * contents so. Nothing is flushed: what one process of this boot has written any

@@ -39,13 +39,14 @@ struct job_wire {
 
 struct entry_wire {
 	uint64_t dev, ino, size, changed_ns;
+	int64_t accessed_ns;
 	uint32_t mode;
 	uint16_t name_len; /* without NUL */
 	uint16_t zero;
 };
 
 _Static_assert(sizeof(struct job_wire) == 80, "no padding: whatever is on the pipe is a field");
-_Static_assert(sizeof(struct entry_wire) == 40, "no padding: whatever is on the pipe is a field");
+_Static_assert(sizeof(struct entry_wire) == 48, "no padding: whatever is on the pipe is a field");
 _Static_assert(offsetof(struct job_wire, kind) == JOB_PREFIX, "the prefix comes first");
 
 void job_buffer_reserve(struct job_buffer *buffer, size_t more)
@@ -120,6 +121,7 @@ void job_add(struct job_buffer *buffer, const struct job_entry *entry)
 		.ino = entry->ino,
 		.size = entry->size,
 		.changed_ns = entry->changed_ns,
+		.accessed_ns = entry->accessed_ns,
 		.mode = entry->mode,
 		.name_len = entry->name_len,
 	};
@@ -231,6 +233,7 @@ static bool take_entry(const uint8_t **at, const uint8_t *end, struct job_entry 
 		.ino = wire.ino,
 		.size = wire.size,
 		.changed_ns = wire.changed_ns,
+		.accessed_ns = wire.accessed_ns,
 	};
 	return true;
 }

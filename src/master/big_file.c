@@ -61,6 +61,8 @@ static void queue_last(struct intake *intake, struct job *job, enum job_kind kin
 {
 	struct job *last = ledger_subset(intake->ledger, job, kind, 1);
 
+	if (kind == JOB_COMMIT)
+		ledger_not_redone(last); /* or it would take the place of what has its name */
 	last->class = CLASS_LINK; /* short, and it frees the temporary file */
 	last->attempts = 0;
 	job->dir->pending++;

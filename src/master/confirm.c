@@ -45,6 +45,8 @@ static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, 
 		job->settled |= UINT64_C(1) << index;
 		job->settled_bytes += outcome->bytes;
 	}
+	if (job->kind == JOB_DISCARD)
+		return CONFIRM_OK; /* what it was about has been reported */
 	if (job->kind == JOB_RANGE) {
 		big_file_note(job, outcome);
 		return is_full(outcome) ? CONFIRM_FULL : CONFIRM_OK;

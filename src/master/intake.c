@@ -281,7 +281,7 @@ static void take_file(struct intake *intake, struct dir_node *dir, const struct 
 	struct job_entry named = {
 		.name = name, .name_len = (uint16_t)strlen(name), .mode = entry->mode,
 		.dev = entry->dev, .ino = entry->ino, .size = regular ? entry->size : 0,
-		.changed_ns = entry->changed_ns,
+		.changed_ns = entry->changed_ns, .accessed_ns = entry->accessed_ns,
 	};
 	const char *first;
 
@@ -400,7 +400,7 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 	struct job *batch = take_slice(intake, dir, slice);
 
 	/* A FINISH of its own would be a third of the jobs of a tree of small directories. */
-	if (batch && dir->pending == 2) /* it, and this listing */
+	if (batch && dir->pending == 2 && !dir->redone) /* it, and this listing */
 		ledger_finish_too(batch);
 	if (record->scanned.finished && dir->pending == 1)
 		intake_finish_done(intake, dir);

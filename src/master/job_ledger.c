@@ -226,10 +226,20 @@ void ledger_queue(struct job_ledger *ledger, struct job *job)
 	enqueue(ledger, job, job->class == CLASS_SCAN);
 }
 
+static void set_flags(struct job *job, uint32_t flags)
+{
+	job->flags = flags;
+	job_restamp(&job->frame, job->id, job->flags);
+}
+
+void ledger_not_redone(struct job *job)
+{
+	set_flags(job, job->flags & ~(uint32_t)JOB_REDO);
+}
+
 void ledger_finish_too(struct job *job)
 {
-	job->flags |= JOB_FINISH_TOO;
-	job_restamp(&job->frame, job->id, job->flags);
+	set_flags(job, job->flags | JOB_FINISH_TOO);
 }
 
 struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class)
@@ -383,14 +393,13 @@ struct job *ledger_subset(struct job_ledger *ledger, const struct job *job, enum
 	view.flags = (job->flags | JOB_REDO) & ~(uint32_t)JOB_FINISH_TOO;
 	struct job *subset = ledger_job(ledger, job->class, &view, job->dir);
 
-	if (job->dir)
-		job->dir->redone = true;
-
 	subset->attempts = job->attempts;
 	subset->ranges = range_set_ref(job->ranges);
 	for (uint32_t i = 0; job_view_next(&view, &entry); i++)
 		if (mask & UINT64_C(1) << i)
 			ledger_add(subset, &entry);
+	if (kind == job->kind && job->entries == 1)
+		subset->bytes = job->bytes; /* of a RANGE not the file's */
 	return subset;
 }
 

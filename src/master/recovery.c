@@ -68,8 +68,8 @@ static unsigned redo_batch(struct intake *intake, struct job *job, int in_hand)
 	/* Behind the last entry: its directory, which gets a FINISH of its own. */
 	if (in_hand >= 0 && (uint32_t)in_hand < job->entries && (rest & UINT64_C(1) << in_hand)) {
 		rest &= ~(UINT64_C(1) << in_hand);
-		if (job->kind == JOB_DISCARD) {
-			; /* it was given up already: a third worker is not risked */
+		if (job->kind == JOB_DISCARD && job->attempts > 0) {
+			; /* a third worker is not risked */
 		} else if (job->attempts > 0) {
 			give_up_entry(intake, job, (uint32_t)in_hand);
 		} else {
@@ -123,6 +123,8 @@ unsigned recovery_take_back(struct intake *intake, unsigned slot, const struct g
 	while ((job = ledger_oldest(intake->ledger, slot)) != NULL) {
 		bool in_hand = last->job == job->id;
 
+		if (job->dir)
+			job->dir->redone = true;
 		if (job->entries > 0 && job->kind != JOB_LOOK)
 			again += redo_batch(intake, job, in_hand ? (int)last->index : -1);
 		else

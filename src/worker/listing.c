@@ -64,6 +64,7 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 			.size = entry->size,
 			.blocks = entry->blocks,
 			.changed_ns = entry->changed_ns,
+			.accessed_ns = entry->accessed_ns,
 			.mode = entry->mode,
 			.nlink = entry->nlink,
 			.err = (uint32_t)entry->err,

@@ -61,6 +61,7 @@ static struct entry describe(const struct worker *worker, const struct job_view 
 		.ino = named->ino,
 		.size = named->size,
 		.changed_ns = named->changed_ns,
+		.accessed_ns = named->accessed_ns,
 		.redo = job->flags & JOB_REDO,
 		.follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS || (operand && root->follow),
 	};
@@ -177,8 +178,9 @@ static void commit_one(struct worker *worker, const struct place *place, const s
 	entry_commit(&worker->copier, place, entry, job->target, ret);
 }
 
-/* An entry is given up after two workers died on it: in a directory this run
- * made, what has its name now is what the first of them left. */
+/* A copy that is given up, or was dropped when a worker had died with it: in a
+ * directory this run made, what has its name now is what that worker left. A file in
+ * ranges never has its name before its COMMIT; whatever has it then is another's, or whole. */
 static void discard_one(struct worker *worker, const struct place *place, const struct job_view *job,
                         const struct entry *entry, struct outcome *ret)
 {
@@ -186,7 +188,7 @@ static void discard_one(struct worker *worker, const struct place *place, const 
 	(void)ret;
 	if (*job->target)
 		unlinkat(place->dst_fd, job->target, 0);
-	if (place->made)
+	else if (place->made)
 		unlinkat(place->dst_fd, entry->dst_name, 0);
 }
 

@@ -134,7 +134,8 @@ class Course:
       return done
     finally:
       if not self.finished:
-        subprocess.run(['rm', '-rf', *map(places.below, paths)], check=True)
+        # By its own way, not below(): the kernel, and faultfs with it, then lets go of every inode.
+        subprocess.run(['rm', '-rf', *paths], check=True)
 
 
 def usable(contestant, result):

@@ -202,6 +202,7 @@ static inline struct entry entry_of(const char *name)
 	return (struct entry){
 		.src_name = name, .dst_name = name, .mode = st.st_mode, .dev = st.st_dev, .ino = st.st_ino,
 		.size = (uint64_t)st.st_size, .changed_ns = scan_changed_ns(&st),
+		.accessed_ns = st.st_atim.tv_sec * INT64_C(1000000000) + st.st_atim.tv_nsec,
 	};
 }
 

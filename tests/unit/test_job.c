@@ -260,7 +260,7 @@ static void names_are_one_component(void **state)
 static void no_string_has_a_nul_inside(void **state)
 {
 	struct job_buffer buffer = {0};
-	size_t dir = FIXED, target = dir + 4, name = target + 4 + 40;
+	size_t dir = FIXED, target = dir + 4, name = target + 4 + 48;
 
 	(void)state;
 	build(&buffer, JOB_LINK, "dir", "tgt", "nam");

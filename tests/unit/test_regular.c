@@ -99,8 +99,16 @@ static void a_small_file_is_looked_at_once(void **state)
 	assert_text("d/f", "contents");
 	assert_int_equal(look("d/f").st_mtim.tv_nsec, look("s/f").st_mtim.tv_nsec);
 	assert_int_equal(unlink("d/f"), 0);
-	/* Nothing is known of it. */
+	/* Its own read does not count as an access, nor does anybody's since the listing. */
 	struct entry entry = entry_of("f");
+
+	entry.accessed_ns = INT64_C(-1500000000) - 1;
+	assert_status(copy(f, &entry), OUTCOME_COPIED);
+	assert_int_equal(look("d/f").st_atim.tv_sec, -2);
+	assert_int_equal(look("d/f").st_atim.tv_nsec, 499999999);
+	assert_int_equal(unlink("d/f"), 0);
+	/* Nothing is known of it. */
+	entry = entry_of("f");
 
 	entry.changed_ns = 0;
 	looks = 0;
