@@ -414,6 +414,33 @@ static void ranges_are_gone_on_with_in_ranges(void **state)
 	assert_int_equal(count_entries("d"), 1);
 }
 
+/* Also below what is worth it for one worker: all of them are swept last. */
+static void small_ranges_are_gone_on_with(void **state)
+{
+	char name[TEMP_NAME_SIZE], temp[TEMP_NAME_SIZE];
+	struct fixture *f = *state;
+	struct outcome outcome;
+	struct entry entry;
+
+	assert_int_equal(truncate("s/big", 20 * MIB), 0);
+	entry = entry_of("big");
+	dead_name(name, true);
+	entry_begin(&f->copier, &f->place, &entry, name, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	entry_range(&f->copier, &f->place, &entry, name, 0, 8 * MIB, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	temp_name_for_ranges(temp, 1);
+	entry_begin(&f->copier, &f->place, &entry, temp, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_int_equal(count_entries("d"), 1);
+	entry_range(&f->copier, &f->place, &entry, temp, 0, 20 * MIB, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_int_equal(outcome.bytes, 12 * MIB);
+	entry_commit(&f->copier, &f->place, &entry, temp, &outcome);
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_int_equal(count_entries("d"), 1);
+}
+
 static void ranges_of_a_changed_source_start_over(void **state)
 {
 	static void (*const changes[])(void) = { touch_it, change_its_ctime, make_it_longer, replace_it };
@@ -722,6 +749,7 @@ int main(void)
 		TEST(each_single_mismatch_starts_over),
 		TEST(a_changed_source_starts_over),
 		TEST(ranges_are_gone_on_with_in_ranges),
+		TEST(small_ranges_are_gone_on_with),
 		TEST(ranges_of_a_changed_source_start_over),
 		TEST(ranges_that_are_not_as_they_were_start_over),
 		TEST(ranges_and_one_worker_do_not_go_on_with_each_other),
