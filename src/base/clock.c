@@ -13,7 +13,7 @@
 static bool fake_in_use;
 static uint64_t fake_ns;
 
-uint64_t clock_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
@@ -21,18 +21,18 @@ uint64_t clock_now_ns(void)
 		return fake_ns;
 
 	/* Cannot fail: the clock exists on every Linux and the pointer is good. */
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 uint64_t clock_recent_ns(void)
 {
-	struct timespec now;
-
-	if (fake_in_use)
-		return fake_ns;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 void clock_use_fake(uint64_t ns)

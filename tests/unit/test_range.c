@@ -54,6 +54,14 @@ static struct outcome begin(struct fixture *f, const struct entry *entry, const 
 	return outcome;
 }
 
+/* The first @count of its five ranges. */
+static void begin_and_copy(struct fixture *f, const struct entry *entry, const char *temp, unsigned count)
+{
+	assert_status(begin(f, entry, temp), OUTCOME_COPIED);
+	for (unsigned i = 0; i < count; i++)
+		assert_status(range(f, entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+}
+
 static struct outcome commit(struct fixture *f, const struct entry *entry, const char *temp)
 {
 	struct outcome outcome;
@@ -112,9 +120,7 @@ static void a_range_of_a_changed_source_is_refused(void **state)
 	make_big();
 	temp_name_for_ranges(temp, 1);
 	entry = entry_of("big");
-	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
-	for (unsigned i = 0; i < 5; i++)
-		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+	begin_and_copy(f, &entry, temp, 5);
 	tick();
 	/* Same size, changed between the ranges and the commit. */
 	int fd = open("s/big", O_WRONLY);
@@ -145,9 +151,7 @@ static void what_is_not_all_in_is_not_committed(void **state)
 	make_big();
 	temp_name_for_ranges(temp, 1);
 	entry = entry_of("big");
-	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
-	for (unsigned i = 0; i < 4; i++)
-		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+	begin_and_copy(f, &entry, temp, 4);
 	assert_failed(commit(f, &entry, temp), STAGE_SOURCE_CHANGED);
 	assert_int_equal(count_entries("d"), 0);
 }
@@ -212,9 +216,7 @@ static void the_policy_is_asked_before_the_first_byte_and_before_the_name(void *
 	assert_int_equal(count_entries("d"), 1);
 	/* A directory that came while the ranges were copied. */
 	assert_int_equal(rmdir("d/big"), 0);
-	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
-	for (unsigned i = 0; i < 5; i++)
-		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+	begin_and_copy(f, &entry, temp, 5);
 	assert_int_equal(mkdir("d/big", 0755), 0);
 	assert_failed(commit(f, &entry, temp), STAGE_IS_DIRECTORY);
 	assert_int_equal(count_entries("d"), 1);
@@ -265,9 +267,7 @@ static void a_commit_done_by_a_dead_worker_is_done(void **state)
 	begin_run(f);
 	temp_name_for_ranges(temp, 1);
 	entry = entry_of("big");
-	assert_status(begin(f, &entry, temp), OUTCOME_COPIED);
-	for (unsigned i = 0; i < 5; i++)
-		assert_status(range(f, &entry, temp, (uint64_t)i << 20), OUTCOME_COPIED);
+	begin_and_copy(f, &entry, temp, 5);
 	assert_status(commit(f, &entry, temp), OUTCOME_COPIED);
 	entry.redo = true;
 	assert_status(commit(f, &entry, temp), OUTCOME_COPIED);
