@@ -86,8 +86,6 @@ static enum kind kind_of(int fd)
 		return KIND_OTHER;
 	switch ((unsigned long)fs.f_type) {
 	case EXT4_SUPER_MAGIC:
-	case TMPFS_MAGIC:
-	case RAMFS_MAGIC:
 	case F2FS_SUPER_MAGIC:
 		return KIND_SPLICES;
 	case XFS_SUPER_MAGIC:

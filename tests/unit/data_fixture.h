@@ -31,8 +31,6 @@
 #define BUFFER (256 * KIB)
 #define FAR_BUFFER (2 * MIB) /* where a server may be asked: what fstatfs() says below is such a place */
 
-#define REAL_TYPE (-1)
-
 /* How one call is bent. Calls are counted from 1. */
 struct bend {
 	unsigned calls;     /* made so far */
@@ -47,7 +45,7 @@ struct bend {
 static struct {
 	struct bend pread, pwrite, read, cfr, clone, seek, punch;
 	void (*before_read)(unsigned call);
-	long type;          /* what fstatfs() says; 0: one nobody knows; REAL_TYPE: what it is */
+	long type;          /* what fstatfs() says; 0: one nobody knows */
 	bool full_dest;     /* the destination's file system has no holes */
 	int clone_extra;    /* bytes a clone finds more than the caller saw */
 } bent;
@@ -232,8 +230,7 @@ int __wrap_fstatfs64(int fd, struct statfs *fs)
 {
 	int r = __real_fstatfs64(fd, fs);
 
-	if (bent.type != REAL_TYPE)
-		fs->f_type = bent.type ? bent.type : 0x1234;
+	fs->f_type = bent.type ? bent.type : 0x1234;
 	return r;
 }
 
