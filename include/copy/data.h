@@ -53,6 +53,8 @@ struct data_request {
 	bool dst_longer;      /* what it has behind the source's end stays, and so does its size */
 	void (*activity)(int activity, void *arg); /* told of each read, and of its end; may be NULL */
 	void *activity_arg;
+	void (*moves)(void *arg); /* called before the first byte, where it was not cloned; may be NULL */
+	void *moves_arg;
 	bool unknown_size;    /* read to the end whatever st_size says (/proc, --copy-contents) */
 };
 

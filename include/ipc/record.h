@@ -54,7 +54,7 @@ struct record {
 		struct outcome result;   /* RESULT */
 		struct {             /* DONE */
 			uint64_t bytes;      /* of contents, sum over entries copied without a RESULT */
-			uint32_t copied;     /* entries without a RESULT, copied */
+			uint32_t copied[DATA_COUNT]; /* entries without a RESULT, copied, by how */
 			uint32_t finished;   /* 1: so is the directory (JOB_FINISH_TOO) */
 			uint32_t up_to_date; /* entries without a RESULT, found complete */
 			uint64_t up_to_date_bytes; /* of those, as the job said */

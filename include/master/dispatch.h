@@ -25,6 +25,7 @@ struct dispatch {
 	unsigned batch_limit;      /* names a batch may have, by how long batches took */
 	uint64_t listed;           /* slices of directories that came back */
 	double entry_ns;           /* smoothed time of one entry; 0 until measured */
+	bool clones;               /* what was copied last was cloned: no file takes long, however big */
 	uint64_t last_done_ns[POOL_MAX];
 	uint64_t eager_ns;         /* from this moment on some list ahead */
 	bool paused;
@@ -32,6 +33,9 @@ struct dispatch {
 
 /* Sends what can be sent now. */
 void dispatch_run(struct dispatch *dispatch, uint64_t now_ns);
+
+/* Files of a batch were copied: so many in each way, @bytes together. */
+void dispatch_learn_way(struct dispatch *dispatch, const uint32_t copied[DATA_COUNT], uint64_t bytes);
 
 /* A copy job of @entries came back at @now_ns: adapts the batch size. */
 void dispatch_learn(struct dispatch *dispatch, const struct job *job, uint64_t now_ns);

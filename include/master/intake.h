@@ -31,6 +31,7 @@ struct intake {
 	struct tally *tally;
 	struct report *report;
 	unsigned batch_limit;      /* names a batch, as dispatch adapts it */
+	bool clones;               /* files are cloned: none is big */
 	unsigned jobs;             /* workers there may be: into so many ranges a big file goes */
 	bool slow_dest;            /* each request to the destination waits */
 	bool stopping;             /* make no further jobs */

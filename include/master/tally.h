@@ -44,8 +44,8 @@ void tally_done(struct tally *tally);
 void tally_found(struct tally *tally, uint64_t bytes, uint64_t blocks);
 void tally_not_copied(struct tally *tally, uint64_t bytes);
 
-/* @count plain copies without anything to tell, @bytes together. */
-void tally_copied(struct tally *tally, uint64_t count, uint64_t bytes);
+/* @count files copied without anything else to tell. */
+void tally_copied(struct tally *tally, enum data_method method, uint64_t count);
 
 /* @count entries found complete already, @bytes together; taken off the total's files. */
 void tally_up_to_date(struct tally *tally, uint64_t count, uint64_t bytes);

@@ -416,6 +416,8 @@ int data_copy(struct data *data, const struct data_request *request, struct data
 		return run_fail(&run, STAGE_READ_SOURCE, -EFBIG);
 	if (may_clone(&run))
 		r = try_clone(&run);
+	if (r == 0 && request->moves)
+		request->moves(request->moves_arg);
 	if (r == 0)
 		r = copy_range(&run);
 	if (r >= 0)

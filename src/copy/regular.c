@@ -48,12 +48,13 @@ struct attempt {
 	const struct entry *entry;
 	struct outcome *ret;
 	struct stat src;
-	int src_fd;
+	int src_fd, dst_fd;
 	const struct existing *existing; /* what it will replace, or NULL */
 	bool lies;     /* its size is not what reading it gives, though nothing changes (/proc, /sys) */
 	bool again;    /* the source changed: worth another attempt */
 	bool taken;    /* read already, and unchanged since it was listed */
-	bool marked;   /* the temporary file says what it is of, for a later run */
+	bool to_mark;  /* its temporary file is filled from front to back, so a later run may go on in it */
+	bool marked;   /* and says what it is of */
 	uint64_t offset; /* what lies before it was copied by an earlier run */
 };
 
@@ -204,6 +205,14 @@ static bool take(struct attempt *at)
 	return true;
 }
 
+static void mark(void *arg)
+{
+	struct attempt *at = arg;
+
+	if (at->to_mark && !at->marked)
+		at->marked = partial_mark(at->copier, at->dst_fd, &at->src);
+}
+
 static bool copy_data(struct attempt *at, int dst_fd)
 {
 	const struct data_request request = {
@@ -218,11 +227,14 @@ static bool copy_data(struct attempt *at, int dst_fd)
 		.dst_fresh = true,
 		.activity = at->copier->activity,
 		.activity_arg = at->copier->activity_arg,
+		.moves = mark,
+		.moves_arg = at,
 		.unknown_size = at->lies || contents_of_special(at->entry),
 	};
 	struct data_result result;
 	int err;
 
+	at->dst_fd = dst_fd;
 	activity(at->copier, COPY_ACTIVITY_WRITE);
 	err = at->taken ? data_put(at->copier->data, dst_fd, request.size, &result)
 	                : data_copy(at->copier->data, &request, &result);
@@ -350,10 +362,10 @@ static bool copy_in_place(struct attempt *at)
 static int open_temp(struct attempt *at, mode_t mode, char temp[static TEMP_NAME_SIZE])
 {
 	const struct place *place = at->place;
-	bool front_to_back = mode == 0600 && !at->lies;
 	int fd = -1;
 
-	if (front_to_back)
+	at->to_mark = mode == 0600 && !at->lies;
+	if (at->to_mark)
 		fd = partial_take_over(at->copier, place, at->entry, &at->src, temp, &at->offset);
 	at->marked = fd >= 0;
 	for (int tries = 0; fd < 0 && tries < TEMP_TRIES; tries++) {
@@ -362,8 +374,6 @@ static int open_temp(struct attempt *at, mode_t mode, char temp[static TEMP_NAME
 		if (fd < 0 && errno != EEXIST)
 			return -1;
 	}
-	if (fd >= 0 && !at->marked && front_to_back)
-		at->marked = partial_mark(at->copier, fd, &at->src);
 	return fd;
 }
 
@@ -449,7 +459,7 @@ static bool attempt(struct attempt *at)
 	struct existing existing = { 0 };
 	CLEANUP_FD int src_fd = -1;
 
-	at->again = at->marked = at->taken = false;
+	at->again = at->to_mark = at->marked = at->taken = false;
 	at->offset = 0;
 	if (refused_early(at, &existing))
 		return false;

@@ -71,6 +71,15 @@ static enum confirm_verdict on_result(struct confirm *confirm, struct job *job, 
 	return is_full(outcome) ? CONFIRM_FULL : CONFIRM_OK;
 }
 
+static uint64_t copied_in_silence(const struct record *record)
+{
+	uint64_t copied = 0;
+
+	for (int method = 0; method < DATA_COUNT; method++)
+		copied += record->done.copied[method];
+	return copied;
+}
+
 /* The entries of a finished batch that went without saying. */
 static int settle_rest(struct confirm *confirm, struct job *job, const struct record *record)
 {
@@ -78,18 +87,22 @@ static int settle_rest(struct confirm *confirm, struct job *job, const struct re
 	struct tally *tally = intake->tally;
 	bool links = link_table_size(intake->links) > 0 && (job->kind == JOB_COPY || job->kind == JOB_BEGIN) &&
 	             !intake->stopping;
+	uint64_t copied = copied_in_silence(record);
 	struct job_view view;
 	struct job_entry entry;
 
-	if (job->kind == JOB_DISCARD || job->kind == JOB_RANGE || (job->kind == JOB_BEGIN && record->done.copied))
+	if (job->kind == JOB_DISCARD || job->kind == JOB_RANGE || (job->kind == JOB_BEGIN && copied))
 		return 0;
 	if (job->kind == JOB_COMMIT) {
 		intake->tally->range_bytes -= job->ranges->counted;
 		return 0;
 	}
-	if (record->done.copied + record->done.up_to_date != job->entries - (uint32_t)__builtin_popcountll(job->settled))
+	if (copied + record->done.up_to_date != job->entries - (uint32_t)__builtin_popcountll(job->settled))
 		return -EBADMSG;
-	tally_copied(tally, record->done.copied, record->done.bytes);
+	for (int method = 0; method < DATA_COUNT; method++)
+		tally_copied(tally, (enum data_method)method, record->done.copied[method]);
+	tally->sum.bytes += record->done.bytes;
+	dispatch_learn_way(confirm->dispatch, record->done.copied, record->done.bytes);
 	tally_up_to_date(tally, record->done.up_to_date, record->done.up_to_date_bytes);
 	tally->found_files -= record->done.up_to_date;
 	/* A file may have another size than the scan saw; the total follows. */
@@ -123,7 +136,7 @@ static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, co
 {
 	struct intake *intake = confirm->intake;
 
-	if (!job->settled && (job->kind == JOB_COMMIT || (job->kind == JOB_BEGIN && record->done.copied)))
+	if (!job->settled && (job->kind == JOB_COMMIT || (job->kind == JOB_BEGIN && copied_in_silence(record))))
 		on_result(confirm, job, 0, &(struct outcome){ .status = OUTCOME_COPIED });
 	if ((record->done.finished && !(job->flags & JOB_FINISH_TOO)) || settle_rest(confirm, job, record) < 0)
 		return CONFIRM_NONSENSE;

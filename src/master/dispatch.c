@@ -14,6 +14,9 @@
  *   COPY           taken over from others, by who holds nothing: not to wait behind
  *                  a job that may take long, or hang
  *
+ * Where files are cloned none is big: they come as COPY, a few in a batch, or half
+ * of the time would be the way to the master and back.
+ *
  * A FINISH is left to the worker that has its directory open, until somebody has
  * nothing else to do or they pile up.
  *
@@ -61,13 +64,20 @@ static bool may_scan(const struct dispatch *dispatch, uint64_t at_once)
 	       ledger_sent_of(ledger, CLASS_SCAN) < at_once;
 }
 
+/* Jobs a worker may hold when there is a big file among them. */
+static unsigned most_with_big(const struct dispatch *dispatch)
+{
+	return dispatch->clones ? 2 : 1;
+}
+
 /* A big file may start here; one worker is kept for the scan while there is one. */
 static bool may_start_big(const struct dispatch *dispatch, unsigned held)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
 	unsigned keep = dispatch->in_use > 1 && ledger_queued(ledger, CLASS_SCAN) ? 1 : 0;
+	unsigned each = most_with_big(dispatch);
 
-	return held == 0 && ledger_sent_of(ledger, CLASS_BIG) + keep < dispatch->in_use;
+	return held < each && ledger_sent_of(ledger, CLASS_BIG) < (uint64_t)each * (dispatch->in_use - keep);
 }
 
 static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
@@ -76,7 +86,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t
 	unsigned held = ledger_outstanding(ledger, slot);
 	struct job *job;
 
-	if (ledger_outstanding_bytes(ledger, slot) >= BIG_FILE)
+	if (ledger_outstanding_bytes(ledger, slot) >= BIG_FILE && held >= most_with_big(dispatch))
 		return NULL;
 	if ((job = ledger_peek_near(ledger, CLASS_FINISH, slot)) != NULL &&
 	    (!job->dir || job->dir->open_in == (int)slot || ledger_queued(ledger, CLASS_FINISH) > FINISH_MOST))
@@ -128,7 +138,6 @@ static unsigned window(const struct dispatch *dispatch)
 
 	if (dispatch->entry_ns > ALONE_NS)
 		return 1;
-
 	return jobs < 2 ? 2 : jobs > WINDOW_MOST ? WINDOW_MOST : (unsigned)jobs;
 }
 
@@ -154,6 +163,16 @@ void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
 	}
 	pool_flush(dispatch->pool);
 	gauge_set_hungry(pool_board(dispatch->pool), hungry);
+}
+
+void dispatch_learn_way(struct dispatch *dispatch, const uint32_t copied[DATA_COUNT], uint64_t bytes)
+{
+	uint32_t moved = copied[DATA_PLAIN] + copied[DATA_OFFLOAD];
+
+	if (copied[DATA_REFLINK] && !moved)
+		dispatch->clones = true;
+	else if (moved && bytes >= BIG_FILE)
+		dispatch->clones = false;
 }
 
 void dispatch_learn(struct dispatch *dispatch, const struct job *job, uint64_t now_ns)

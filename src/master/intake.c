@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 
 #define BATCH_BYTES (4u << 20)
+#define BATCH_CLONES 4 /* whatever they hold: one that must be copied after all holds up few */
 #define LOOK_LEAST 4       /* names: for fewer it does not pay to open a directory */
 #define SLICE_FIRST 256    /* the others have nothing to do until it is in */
 #define SLICE_ENTRIES 2048
@@ -234,7 +235,7 @@ static void add_to_batch(struct intake *intake, struct dir_node *dir, const stru
 		big_file_queue(intake, dir, entry);
 		return;
 	}
-	if (S_ISREG(entry->mode) && entry->size >= BIG_FILE) {
+	if (S_ISREG(entry->mode) && entry->size >= BIG_FILE && !intake->clones) {
 		struct job *big = intake_job(intake, CLASS_BIG, JOB_COPY, dir, NULL);
 
 		ledger_add(big, entry);
@@ -244,7 +245,8 @@ static void add_to_batch(struct intake *intake, struct dir_node *dir, const stru
 	if (!*batch)
 		*batch = intake_job(intake, CLASS_COPY, JOB_COPY, dir, NULL);
 	ledger_add(*batch, entry);
-	if ((*batch)->entries >= intake->batch_limit || (*batch)->bytes >= BATCH_BYTES) {
+	if ((*batch)->entries >= intake->batch_limit ||
+	    ((*batch)->bytes >= BATCH_BYTES && (!intake->clones || (*batch)->entries >= BATCH_CLONES))) {
 		ledger_queue(intake->ledger, *batch);
 		*batch = NULL;
 	}

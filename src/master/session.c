@@ -188,6 +188,7 @@ static void step(struct session *session)
 	struct job_ledger *ledger = session->intake.ledger;
 
 	session->intake.batch_limit = session->dispatch.batch_limit;
+	session->intake.clones = session->dispatch.clones;
 	if (session->state == RUNNING) {
 		tuner_step(&session->tuner, clock_now_ns());
 		tuner_start_for_queued(&session->tuner);

@@ -29,10 +29,10 @@ void tally_not_copied(struct tally *tally, uint64_t bytes)
 	tally->found_bytes -= bytes;
 }
 
-void tally_copied(struct tally *tally, uint64_t count, uint64_t bytes)
+void tally_copied(struct tally *tally, enum data_method method, uint64_t count)
 {
 	tally->sum.files += count;
-	tally->sum.bytes += bytes;
+	tally->sum.by_method[method] += count;
 }
 
 void tally_up_to_date(struct tally *tally, uint64_t count, uint64_t bytes)
@@ -55,9 +55,8 @@ void tally_outcome(struct tally *tally, const struct outcome *outcome, uint64_t 
 	case OUTCOME_COPIED:
 		if (directory)
 			break;
-		tally_copied(tally, 1, outcome->bytes);
-		if (outcome->method < DATA_COUNT)
-			tally->sum.by_method[outcome->method]++;
+		tally_copied(tally, (enum data_method)outcome->method, 1);
+		tally->sum.bytes += outcome->bytes;
 		/* The total follows what really was there to copy (/proc, a grown file). */
 		tally->found_bytes += outcome->bytes - size;
 		break;

@@ -156,19 +156,19 @@ void tell_done(struct tell *tell, const struct job_view *job)
 	tell_record(tell, &tell->done, NULL);
 }
 
-/* What goes without saying: a plain copy in which nothing was lost, and what
- * was there already. */
+/* What goes without saying: a copy in which nothing was lost, and what was there
+ * already. */
 void tell_outcome(struct tell *tell, const struct job_view *job, uint32_t index, uint64_t size,
                   const struct outcome *outcome)
 {
-	if (outcome->lost || outcome->method > DATA_PLAIN || tell->every_outcome || outcome->status == OUTCOME_FAILED ||
+	if (outcome->lost || tell->every_outcome || outcome->status == OUTCOME_FAILED ||
 	    outcome->status == OUTCOME_SKIPPED) {
 		tell_result(tell, job, index, outcome);
 	} else if (outcome->status == OUTCOME_UP_TO_DATE) {
 		tell->done.done.up_to_date++;
 		tell->done.done.up_to_date_bytes += size;
 	} else {
-		tell->done.done.copied++;
+		tell->done.done.copied[outcome->method]++;
 		tell->done.done.bytes += outcome->bytes;
 	}
 	tell->gauge.job_files++;

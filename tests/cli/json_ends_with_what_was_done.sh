@@ -15,6 +15,13 @@ mv "$out" json
 [ "$(last '[.fraction, .files_done, .files_total, .bytes_done, .bytes_total, .phase] | @csv')" = '1,2,2,8,8,"copy"' ] ||
   fail "the last progress: $(last .)"
 [ "$(jq -s -r 'last | .event' json)" = summary ] || fail "the summary is not last"
+# Each file went over in one way, the empty one in none.
+: >src/none
+expect_status 0 pcopy -T --reflink=never --progress=json --progress-fd=1 src dst1
+mv "$out" json
+rm src/none
+[ "$(jq -s -c 'last | .methods' json)" = '{"none":1,"plain":2,"offload":0,"reflink":0}' ] ||
+  fail "the ways: $(tail -n 1 json)"
 
 expect_status 0 pcopy -T --sync=end --progress=json --progress-fd=1 src dst2
 mv "$out" json

@@ -2,6 +2,7 @@
 # never does not, and always fails with a sentence where FS cannot.
 . "${0%/*}/lib.sh"
 need filefrag
+need chattr
 
 fs=${1:-btrfs}
 dest=$TEST_DIR/dest
@@ -73,9 +74,26 @@ always_fails() {
   [ "$(find . -name '.pcopy-*')" = '' ] || fail "a temporary name is left"
 }
 
+# Files that cannot be cloned among big ones that can: what is sent in batches for
+# the one must not lose or spoil the other.
+mixed() {
+  mkdir mixed mixed/cow mixed/nocow
+  chattr +C mixed/nocow
+  for i in 1 2 3 4 5 6 7 8 9 10; do
+    head -c 4300000 /dev/urandom >mixed/cow/$i
+    head -c 4300000 /dev/urandom >mixed/nocow/$i
+  done
+  sync -f .
+  expect_status 0 pcopy -j 2 --progress=json --progress-fd=3 mixed mixed-copy 3>json
+  grep -q '"reflink": *10' json || fail "$(tail -n 1 json)"
+  expect_same_tree mixed mixed-copy
+  rm -rf mixed mixed-copy
+}
+
 case $fs in
 btrfs | xfs)
   shares
+  [ "$fs" = xfs ] || mixed
   for offload in auto never; do
     expect_status 0 pcopy -j 4 --reflink=never --offload=$offload tree never-$offload
     sync -f .

@@ -3,6 +3,9 @@
 
 #include <dirent.h>
 #include <endian.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -24,6 +27,7 @@
 static bool no_xattrs;
 static int remove_err;
 static unsigned marks_set;
+static bool clones; /* the file system can */
 
 int __real_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
 int __wrap_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
@@ -49,6 +53,15 @@ ssize_t __wrap_fgetxattr(int fd, const char *name, void *value, size_t size)
 		return -1;
 	}
 	return __real_fgetxattr(fd, name, value, size);
+}
+
+int __real_ioctl(int fd, unsigned long request, unsigned long arg);
+int __wrap_ioctl(int fd, unsigned long request, unsigned long arg);
+int __wrap_ioctl(int fd, unsigned long request, unsigned long arg)
+{
+	if (clones && request == FICLONE)
+		return sendfile(fd, (int)arg, &(off_t){ 0 }, SIZE) == SIZE ? 0 : -1;
+	return __real_ioctl(fd, request, arg);
 }
 
 int __wrap_fremovexattr(int fd, const char *name)
@@ -102,6 +115,7 @@ static int resume_setup(void **state)
 	no_xattrs = false;
 	remove_err = 0;
 	marks_set = 0;
+	clones = false;
 	fd = open("s/big", O_RDWR | O_CREAT, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, SIZE), 0);
@@ -722,6 +736,20 @@ static void only_what_is_big_is_marked(void **state)
 	assert_int_equal(marks_set, 1);
 }
 
+/* Nothing of it is ever half there. */
+static void what_is_cloned_is_not_marked(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome outcome;
+
+	clones = true;
+	outcome = copy_name(f, "big");
+	assert_status(outcome, OUTCOME_COPIED);
+	assert_int_equal(outcome.method, DATA_REFLINK);
+	assert_int_equal(marks_set, 0);
+	assert_word("d/big", SIZE - 8, "the end.");
+}
+
 /* Else whoever can write a source could say what a file of another is made of. */
 static void a_sources_own_mark_is_not_copied(void **state)
 {
@@ -762,6 +790,7 @@ int main(void)
 		TEST(a_mark_that_stays_is_a_failure),
 		TEST(it_is_marked_while_written_and_goes_on_an_interrupt),
 		TEST(only_what_is_big_is_marked),
+		TEST(what_is_cloned_is_not_marked),
 		TEST(a_sources_own_mark_is_not_copied),
 	};
 

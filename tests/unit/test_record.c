@@ -90,7 +90,7 @@ static void the_other_kinds_come_back(void **state)
 	struct record done = {
 		.kind = RECORD_DONE,
 		.job = UINT64_MAX,
-		.done = {.bytes = UINT64_MAX, .copied = 77},
+		.done = {.bytes = UINT64_MAX, .copied = {[DATA_REFLINK] = 77}},
 	};
 
 	(void)state;
@@ -109,7 +109,7 @@ static void the_other_kinds_come_back(void **state)
 	assert_int_equal(record_parse(bytes, record_format(bytes, &done, NULL), &out, &name), 0);
 	assert_int_equal(out.job, UINT64_MAX);
 	assert_int_equal(out.done.bytes, UINT64_MAX);
-	assert_int_equal(out.done.copied, 77);
+	assert_int_equal(out.done.copied[DATA_REFLINK], 77);
 }
 
 static void assert_refused(const struct record *record, const char *name)

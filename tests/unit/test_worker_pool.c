@@ -124,7 +124,7 @@ static void a_job_comes_back_as_a_record(void **state)
 	await_done(f);
 	assert_int_equal(f->last.kind, RECORD_DONE);
 	assert_int_equal(f->last.job, 42);
-	assert_int_equal(f->last.done.copied, 1);
+	assert_int_equal(f->last.done.copied[DATA_PLAIN], 1);
 	assert_int_equal(f->last.done.bytes, 5);
 	snprintf(path, sizeof(path), "%s/copy", f->dir);
 	CLEANUP_FD int fd = open(path, O_RDONLY);
