@@ -29,6 +29,10 @@ typedef int data_step_fn(uint64_t bytes, void *arg);
 int data_new(const struct copy_policy *policy, data_step_fn *step, void *arg, struct data **ret_data);
 void data_free(struct data *data);
 
+/* Whether a server copies by itself is found out by one worker for all, by way of @trial. */
+struct offload_trial;
+void data_share_trial(struct data *data, struct offload_trial *trial);
+
 /* For the step hook: true when the bytes it was just told of were moved, false
  * for a hole or a clone, which no bandwidth limit should count. */
 bool data_step_moved(const struct data *data);

@@ -21,6 +21,7 @@ struct data {
 	unsigned char *buffer;
 	bool moved;
 	struct device_pairs pairs;
+	struct offload_trial *trial; /* or NULL */
 };
 
 /* One data_copy() under way. */

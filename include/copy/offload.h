@@ -33,6 +33,13 @@ struct device_pair {
 	enum holes_fate fate; /* of holes made in the destination */
 };
 
+/* One trial for all workers: in memory they share, zeroed at first. For the first pair
+ * of devices that needs one; of others each finds out for itself. */
+struct offload_trial {
+	_Atomic uint64_t pair;    /* whose; 0: nobody holds it */
+	_Atomic uint32_t verdict; /* enum offload_verdict; 0: not yet */
+};
+
 #define OFFLOAD_PAIRS 16
 
 struct device_pairs {
@@ -53,6 +60,14 @@ ssize_t offload_copy(int src_fd, int dst_fd, uint64_t offset, uint64_t length);
 
 /* Looks at the types of the two file systems, the first time. */
 void offload_learn(struct device_pair *pair, int src_fd, int dst_fd);
+
+/* Before a trial; @trial may be NULL. True: hold it, and say so when it is over. False:
+ * another worker has held it, and the verdict is @pair's now; or does so still, and
+ * @pair stays on trial. Who dies with it leaves the others without a verdict. */
+bool offload_trial_begin(struct offload_trial *trial, struct device_pair *pair);
+
+/* The verdict, if there is one, is @pair's; without one another may try. */
+void offload_trial_end(struct offload_trial *trial, const struct device_pair *pair);
 
 /* Notes that a clone, or a copy's first call, failed with errno @err. */
 void offload_clone_failed(struct device_pair *pair, int err);

@@ -31,6 +31,7 @@ struct worker_setup {
 	struct completion_queue *queue;
 	struct gauge_board *board;
 	struct job_pipe *pipe;
+	struct offload_trial *trial; /* shared by all workers */
 	unsigned slot;         /* its lane and gauge */
 	pid_t master;          /* who must be alive */
 	struct timespec run_start; /* what is stamped at or after this was made by, or during, this run */

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -116,6 +117,34 @@ void offload_learn(struct device_pair *pair, int src_fd, int dst_fd)
 		pair->offload = OFFLOAD_REFUSED;
 	else
 		pair->offload = kind == KIND_FUSE ? OFFLOAD_ON_TRIAL : OFFLOAD_PAYS;
+}
+
+static uint64_t key_of(const struct device_pair *pair)
+{
+	return (pair->src << 32 ^ pair->dst) | UINT64_C(1) << 63;
+}
+
+bool offload_trial_begin(struct offload_trial *trial, struct device_pair *pair)
+{
+	uint64_t held = 0;
+	uint32_t verdict;
+
+	if (!trial || atomic_compare_exchange_strong(&trial->pair, &held, key_of(pair)) || held != key_of(pair))
+		return true;
+	verdict = atomic_load(&trial->verdict);
+	if (verdict != OFFLOAD_UNKNOWN)
+		pair->offload = (enum offload_verdict)verdict;
+	return false;
+}
+
+void offload_trial_end(struct offload_trial *trial, const struct device_pair *pair)
+{
+	if (!trial || atomic_load(&trial->pair) != key_of(pair))
+		return;
+	if (pair->offload == OFFLOAD_ON_TRIAL)
+		atomic_store(&trial->pair, 0);
+	else
+		atomic_store(&trial->verdict, (uint32_t)pair->offload);
 }
 
 void offload_clone_failed(struct device_pair *pair, int err)

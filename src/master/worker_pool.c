@@ -11,9 +11,11 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "copy/offload.h"
 #include "worker/worker.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 /* Room for a full slice of scan entries with long names, and a good deal of lead. */
 #define LANE_BYTES (256u << 10)
@@ -29,6 +31,7 @@ struct worker_pool {
 	struct pool_setup setup;
 	struct completion_queue *queue;
 	struct gauge_board *board;
+	struct offload_trial *trial; /* mapped */
 	pid_t master;
 	unsigned alive;
 	struct slot slot[];
@@ -56,6 +59,7 @@ int pool_start(struct worker_pool *pool, unsigned slot)
 		.queue = pool->queue,
 		.board = pool->board,
 		.pipe = place->pipe,
+		.trial = pool->trial,
 		.slot = slot,
 		.master = pool->master,
 		.run_start = pool->setup.run_start,
@@ -83,6 +87,17 @@ int pool_start(struct worker_pool *pool, unsigned slot)
 	return 0;
 }
 
+/* Zeroed. */
+static int map_shared(size_t size, void **ret_memory)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	*ret_memory = memory;
+	return 0;
+}
+
 int pool_new(const struct pool_setup *setup, struct worker_pool **ret_pool)
 {
 	struct worker_pool *pool = calloc(1, sizeof(*pool) + setup->slots * sizeof(*pool->slot));
@@ -95,6 +110,8 @@ int pool_new(const struct pool_setup *setup, struct worker_pool **ret_pool)
 	err = completion_queue_new(setup->slots, LANE_BYTES, &pool->queue);
 	if (err == 0)
 		err = gauge_board_new(setup->slots, &pool->board);
+	if (err == 0)
+		err = map_shared(sizeof(*pool->trial), (void **)&pool->trial);
 	for (unsigned i = 0; err == 0 && i < setup->workers; i++)
 		err = pool_start(pool, i);
 	if (err < 0) {
@@ -116,6 +133,8 @@ void pool_free(struct worker_pool *pool)
 			pool_bury(pool, i);
 	completion_queue_free(pool->queue);
 	gauge_board_free(pool->board);
+	if (pool->trial)
+		munmap(pool->trial, sizeof(*pool->trial));
 	free(pool);
 }
 

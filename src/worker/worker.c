@@ -77,23 +77,25 @@ static bool is_full(const struct outcome *outcome)
 	return outcome->status == OUTCOME_FAILED && (outcome->err == ENOSPC || outcome->err == EDQUOT);
 }
 
-/* Nobody lists a directory for an operand that is a file: the first one sweeps it. */
+/* Short, and what ranges have made stays behind without it. */
+static bool ends_a_file(enum job_kind kind)
+{
+	return kind == JOB_COMMIT || kind == JOB_DISCARD;
+}
+
+/* Nobody lists a directory for an operand that is a file: the first one sweeps it, and
+ * of a file in ranges its BEGIN. */
 static bool is_unswept(struct worker *worker, const struct job_view *job, const struct place *place)
 {
 	struct stat st;
 
-	if (!worker->setup->tree->roots[job->root].leaf || fstat(place->dst_fd, &st) < 0 ||
+	if (job->kind == JOB_RANGE || ends_a_file(job->kind) || !worker->setup->tree->roots[job->root].leaf ||
+	    fstat(place->dst_fd, &st) < 0 ||
 	    (st.st_dev == worker->swept_dev && st.st_ino == worker->swept_ino))
 		return false;
 	worker->swept_dev = st.st_dev;
 	worker->swept_ino = st.st_ino;
 	return true;
-}
-
-/* Short, and what ranges have made stays behind without it. */
-static bool ends_a_file(enum job_kind kind)
-{
-	return kind == JOB_COMMIT || kind == JOB_DISCARD;
 }
 
 static void each_entry(struct worker *worker, const struct job_view *job, entry_fn *one)
@@ -314,8 +316,10 @@ static int set_up(struct worker *worker)
 	};
 	int err = data_new(setup->policy, on_bytes, worker, &worker->copier.data);
 
-	if (err == 0)
+	if (err == 0) {
+		data_share_trial(worker->copier.data, setup->trial);
 		err = metadata_new(setup->policy, &worker->copier.metadata);
+	}
 	if (err == 0)
 		err = scanner_new(&worker->scanner);
 	if (err == 0)

@@ -5,6 +5,9 @@
 #include "data_fixture.h"
 
 #include <linux/magic.h>
+#include <stdatomic.h>
+
+#include "copy/offload.h"
 
 static void copies_every_size(void **state)
 {
@@ -284,6 +287,80 @@ static void a_small_file_is_no_trial(void **state)
 	assert_int_equal(bent.cfr.calls, 0);
 }
 
+/* Another worker: it knows nothing itself. */
+static void as_another_worker(struct offload_trial *trial)
+{
+	renew();
+	data_share_trial(t.data, trial);
+	new_dest();
+	bent.pread.calls = bent.cfr.calls = 0;
+}
+
+static void one_worker_tries_for_all(void **state)
+{
+	struct offload_trial trial = { 0 };
+
+	(void)state;
+	begin_trial(2000, 1000);
+	as_another_worker(&trial);
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.calls, 2 + 3);
+	as_another_worker(&trial);
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.calls, 3);
+	assert_int_equal(bent.pread.calls, 1); /* the look past the end */
+
+	trial = (struct offload_trial){ 0 };
+	bent.cfr.at_most = 64 * KIB;
+	cfr_ns = 600;
+	as_another_worker(&trial);
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.calls, 4);
+	as_another_worker(&trial);
+	assert_copies(DATA_PLAIN);
+	assert_int_equal(bent.cfr.calls, 0);
+}
+
+static struct offload_trial slow_trial;
+
+static void end_slow_trial(unsigned call)
+{
+	if (call == 7) /* of 2 MiB each: in the second piece of 8 */
+		atomic_store(&slow_trial.verdict, OFFLOAD_PAYS);
+}
+
+static void while_another_tries_the_others_copy(void **state)
+{
+	struct device_pair pair = { .src = whole().src_dev, .dst = whole().dst_dev, .offload = OFFLOAD_ON_TRIAL };
+
+	(void)state;
+	begin_trial(2000, 1000);
+	slow_trial = (struct offload_trial){ 0 };
+	assert_true(offload_trial_begin(&slow_trial, &pair));
+	as_another_worker(&slow_trial);
+	assert_copies(DATA_PLAIN);
+	assert_int_equal(bent.cfr.calls, 0);
+	as_another_worker(&slow_trial);
+	bent.before_read = end_slow_trial;
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.pread.calls, 8 + 1);
+	assert_int_equal(bent.cfr.calls, 1); /* of 20 MiB the last 4 */
+
+	/* Given up without a verdict: the next one may. */
+	slow_trial.verdict = 0;
+	offload_trial_end(&slow_trial, &pair);
+	bent.before_read = turn_clock;
+	as_another_worker(&slow_trial);
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.calls, 2 + 3);
+
+	/* Of other devices it says nothing. */
+	slow_trial = (struct offload_trial){ .pair = 1, .verdict = OFFLOAD_REFUSED };
+	as_another_worker(&slow_trial);
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(slow_trial.verdict, OFFLOAD_REFUSED);
+}
+
 static void clones_when_it_can(void **state)
 {
 	(void)state;
@@ -503,6 +580,8 @@ int main(void)
 		TEST(a_kernel_that_splices_in_its_place_is_not),
 		TEST(an_offload_that_does_not_get_better_is_left),
 		TEST(a_small_file_is_no_trial),
+		TEST(one_worker_tries_for_all),
+		TEST(while_another_tries_the_others_copy),
 		TEST(clones_when_it_can),
 		TEST(clones_ranges),
 		TEST(a_refused_clone_is_remembered),
