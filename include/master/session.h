@@ -45,9 +45,10 @@ void session_free(struct session *session);
 /* Sends the first jobs. */
 void session_begin(struct session *session);
 
-/* The rest of the workers. They are started when there is work for them, and
- * by this call at the latest: a copy that is over before does not pay for them. */
-void session_start_workers(struct session *session);
+/* One of the workers that are not there yet; false when they all are. They are started
+ * when there is work for them, and by this at the latest: a copy that is over before does
+ * not pay for them. One by one, as a fork takes as long as many messages. */
+bool session_start_worker(struct session *session);
 
 /* Events. */
 void session_on_completions(struct session *session); /* the doorbell, or the tick */

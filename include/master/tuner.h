@@ -25,9 +25,10 @@ struct tuner {
 };
 
 /* Of the workers to be used, those that are missing: a worker for each job that none
- * is free for; or all. Where the system refuses, the copy goes on with fewer. */
+ * is free for; or one, false when none is missing. Where the system refuses, the copy goes
+ * on with fewer. */
 void tuner_start_for_queued(struct tuner *tuner);
-void tuner_start_all(struct tuner *tuner);
+bool tuner_start_one(struct tuner *tuner);
 
 /* No more workers than there are now: the others cannot be had, or die too often. */
 void tuner_settle(struct tuner *tuner);

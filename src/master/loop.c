@@ -125,7 +125,8 @@ static void on_tick(uv_timer_t *handle)
 
 static void on_rest(uv_timer_t *handle)
 {
-	session_start_workers(((struct loop *)handle->data)->session);
+	if (session_start_worker(((struct loop *)handle->data)->session))
+		uv_timer_start(handle, on_rest, 0, 0); /* after a look at what has come meanwhile */
 }
 
 /* A key may end the display that reads them: its descriptor is not watched

@@ -211,11 +211,12 @@ static void step(struct session *session)
 	session->state = OVER;
 }
 
-void session_start_workers(struct session *session)
+bool session_start_worker(struct session *session)
 {
-	if (session->state == RUNNING)
-		tuner_start_all(&session->tuner);
+	bool started = session->state == RUNNING && tuner_start_one(&session->tuner);
+
 	step(session);
+	return started;
 }
 
 static void drop_job(struct job *job, void *arg)
