@@ -25,14 +25,15 @@ struct dispatch {
 	unsigned batch_limit;      /* names a batch may have, by how long batches took */
 	uint64_t listed;           /* slices of directories that came back */
 	double entry_ns;           /* smoothed time of one entry; 0 until measured */
-	bool clones;               /* what was copied last was cloned: no file takes long, however big */
+	bool clones;               /* what was copied last was cloned: few files take long */
 	uint64_t last_done_ns[POOL_MAX];
 	uint64_t eager_ns;         /* from this moment on some list ahead */
 	bool paused;
 };
 
-/* Sends what can be sent now. */
+/* Sends what can be sent now; or a job to each worker that has none. */
 void dispatch_run(struct dispatch *dispatch, uint64_t now_ns);
+void dispatch_one_each(struct dispatch *dispatch, uint64_t now_ns);
 
 /* Files of a batch were copied: so many in each way, @bytes together. */
 void dispatch_learn_way(struct dispatch *dispatch, const uint32_t copied[DATA_COUNT], uint64_t bytes);

@@ -22,6 +22,7 @@
 
 /* A file at least this big is a job of its own. */
 #define BIG_FILE (4u << 20)
+#define BIG_CLONE (64u << 20) /* and where files are cloned: should this one not be, others wait behind it */
 
 struct intake {
 	const struct copy_policy *policy;
@@ -31,7 +32,7 @@ struct intake {
 	struct tally *tally;
 	struct report *report;
 	unsigned batch_limit;      /* names a batch, as dispatch adapts it */
-	bool clones;               /* files are cloned: none is big */
+	bool clones;               /* files are cloned: only a BIG_CLONE is big */
 	unsigned jobs;             /* workers there may be: into so many ranges a big file goes */
 	bool slow_dest;            /* each request to the destination waits */
 	bool stopping;             /* make no further jobs */

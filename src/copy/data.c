@@ -302,8 +302,7 @@ static int try_in_turn(struct run *run, struct extent *extent)
 		}
 		if (run->pair->offload != OFFLOAD_ON_TRIAL)
 			return 0;
-		if (part.end - part.start > OFFLOAD_STEP)
-			part.end = part.start + OFFLOAD_STEP;
+		part.end = part.start + TRIAL_PLAIN; /* soon: a trial is over after little more */
 		r = plain(run, &part);
 		extent->start = part.end;
 	}

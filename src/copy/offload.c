@@ -77,7 +77,7 @@ ssize_t offload_copy(int src_fd, int dst_fd, uint64_t offset, uint64_t length)
 }
 
 /* Of these it is known what copy_file_range does; of FUSE, that it may do either. */
-enum kind { KIND_OTHER, KIND_SPLICES, KIND_SHARES, KIND_FUSE };
+enum kind { KIND_OTHER, KIND_SPLICES, KIND_MEMORY, KIND_SHARES, KIND_FUSE };
 
 static enum kind kind_of(int fd)
 {
@@ -89,6 +89,9 @@ static enum kind kind_of(int fd)
 	case EXT4_SUPER_MAGIC:
 	case F2FS_SUPER_MAGIC:
 		return KIND_SPLICES;
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+		return KIND_MEMORY;
 	case XFS_SUPER_MAGIC:
 	case BTRFS_SUPER_MAGIC:
 		return KIND_SHARES;

@@ -112,7 +112,8 @@ void big_file_note(struct job *range, const struct outcome *outcome)
 	}
 	all->lost |= outcome->lost;
 	all->holes |= outcome->holes;
-	all->method = outcome->method;
+	if (outcome->method > all->method)
+		all->method = outcome->method;
 }
 
 /* In ranges nobody can look at it once more and go on: the second attempt is one

@@ -125,10 +125,15 @@ static int settle_rest(struct confirm *confirm, struct job *job, const struct re
 	return 0;
 }
 
-static void range_over(struct intake *intake, struct job *job)
+static void range_over(struct intake *intake, struct job *job, const struct record *record)
 {
+	struct outcome in = { .status = OUTCOME_COPIED, .method = DATA_PLAIN };
+
+	for (uint16_t method = DATA_PLAIN; method < DATA_COUNT; method++)
+		if (record->done.copied[method])
+			in.method = method;
 	if (!job->settled) /* nothing to tell: it is in */
-		big_file_note(job, &(struct outcome){ .status = OUTCOME_COPIED, .method = DATA_PLAIN });
+		big_file_note(job, &in);
 	big_file_range_over(intake, job);
 }
 
@@ -141,7 +146,7 @@ static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, co
 	if ((record->done.finished && !(job->flags & JOB_FINISH_TOO)) || settle_rest(confirm, job, record) < 0)
 		return CONFIRM_NONSENSE;
 	if (job->kind == JOB_RANGE)
-		range_over(intake, job);
+		range_over(intake, job, record);
 	dispatch_learn(confirm->dispatch, job, clock_now_ns());
 	if (job->kind == JOB_FINISH || (record->done.finished && job->dir->pending == 1)) {
 		intake_finish_done(intake, job->dir);

@@ -14,8 +14,8 @@
  *   COPY           taken over from others, by who holds nothing: not to wait behind
  *                  a job that may take long, or hang
  *
- * Where files are cloned none is big: they come as COPY, a few in a batch, or half
- * of the time would be the way to the master and back.
+ * Where files are cloned few are big: most come as COPY, a few in a batch, or half of
+ * the time would be the way to the master and back.
  *
  * A FINISH is left to the worker that has its directory open, until somebody has
  * nothing else to do or they pile up.
@@ -64,30 +64,24 @@ static bool may_scan(const struct dispatch *dispatch, uint64_t at_once)
 	       ledger_sent_of(ledger, CLASS_SCAN) < at_once;
 }
 
-/* Jobs a worker may hold when there is a big file among them. */
-static unsigned most_with_big(const struct dispatch *dispatch)
-{
-	return dispatch->clones ? 2 : 1;
-}
-
 /* A big file may start here; one worker is kept for the scan while there is one. */
 static bool may_start_big(const struct dispatch *dispatch, unsigned held)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
 	unsigned keep = dispatch->in_use > 1 && ledger_queued(ledger, CLASS_SCAN) ? 1 : 0;
-	unsigned each = most_with_big(dispatch);
 
-	return held < each && ledger_sent_of(ledger, CLASS_BIG) < (uint64_t)each * (dispatch->in_use - keep);
+	return held == 0 && ledger_sent_of(ledger, CLASS_BIG) + keep < dispatch->in_use;
 }
 
 static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
 	unsigned held = ledger_outstanding(ledger, slot);
+	uint64_t bytes = ledger_outstanding_bytes(ledger, slot);
 	struct job *job;
 
-	if (ledger_outstanding_bytes(ledger, slot) >= BIG_FILE && held >= most_with_big(dispatch))
-		return NULL;
+	if (bytes >= BIG_FILE) /* clones: as many again as may turn out not to be any */
+		return dispatch->clones && held < 2 && bytes < BIG_CLONE ? ledger_peek_own_copy(ledger, slot) : NULL;
 	if ((job = ledger_peek_near(ledger, CLASS_FINISH, slot)) != NULL &&
 	    (!job->dir || job->dir->open_in == (int)slot || ledger_queued(ledger, CLASS_FINISH) > FINISH_MOST))
 		return job;
@@ -141,16 +135,15 @@ static unsigned window(const struct dispatch *dispatch)
 	return jobs < 2 ? 2 : jobs > WINDOW_MOST ? WINDOW_MOST : (unsigned)jobs;
 }
 
-void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
+static void run_rounds(struct dispatch *dispatch, unsigned rounds, uint64_t now_ns)
 {
-	unsigned most = window(dispatch);
 	bool hungry = false;
 
 	if (dispatch->paused) {
 		pool_flush(dispatch->pool);
 		return;
 	}
-	for (unsigned depth = 0; depth < most; depth++) {
+	for (unsigned depth = 0; depth < rounds; depth++) {
 		unsigned used = 0;
 
 		for (unsigned slot = 0; slot < pool_slots(dispatch->pool) && used < dispatch->in_use; slot++) {
@@ -163,6 +156,16 @@ void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
 	}
 	pool_flush(dispatch->pool);
 	gauge_set_hungry(pool_board(dispatch->pool), hungry);
+}
+
+void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
+{
+	run_rounds(dispatch, window(dispatch), now_ns);
+}
+
+void dispatch_one_each(struct dispatch *dispatch, uint64_t now_ns)
+{
+	run_rounds(dispatch, 1, now_ns);
 }
 
 void dispatch_learn_way(struct dispatch *dispatch, const uint32_t copied[DATA_COUNT], uint64_t bytes)

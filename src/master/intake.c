@@ -235,7 +235,7 @@ static void add_to_batch(struct intake *intake, struct dir_node *dir, const stru
 		big_file_queue(intake, dir, entry);
 		return;
 	}
-	if (S_ISREG(entry->mode) && entry->size >= BIG_FILE && !intake->clones) {
+	if (S_ISREG(entry->mode) && entry->size >= (intake->clones ? BIG_CLONE : BIG_FILE)) {
 		struct job *big = intake_job(intake, CLASS_BIG, JOB_COPY, dir, NULL);
 
 		ledger_add(big, entry);

@@ -126,7 +126,7 @@ static void on_tick(uv_timer_t *handle)
 static void on_rest(uv_timer_t *handle)
 {
 	if (session_start_worker(((struct loop *)handle->data)->session))
-		uv_timer_start(handle, on_rest, 0, 0); /* after a look at what has come meanwhile */
+		uv_timer_start(handle, on_rest, 1, 0); /* 0 would come before a look at what has come meanwhile */
 }
 
 /* A key may end the display that reads them: its descriptor is not watched

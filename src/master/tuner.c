@@ -105,7 +105,7 @@ static bool work_waits(const struct tuner *tuner)
 void tuner_start_for_queued(struct tuner *tuner)
 {
 	while (work_waits(tuner) && tuner_start_one(tuner))
-		dispatch_run(tuner->dispatch, clock_now_ns());
+		dispatch_one_each(tuner->dispatch, clock_now_ns());
 }
 
 void tuner_step(struct tuner *tuner, uint64_t now_ns)

@@ -131,17 +131,55 @@ static void nothing_is_put_behind_a_big_file(void **state)
 	assert_int_equal(ledger_queued(f->ledger, CLASS_BIG), 3);
 }
 
-static void where_files_are_cloned_a_second_one_may_wait_behind_a_big_one(void **state)
+/* Of what may turn out not to be cloned one more job waits behind the first; nothing else. */
+static void where_files_are_cloned_two_jobs_of_them_at_most(void **state)
 {
 	struct fixture *f = *state;
 	const uint32_t cloned[DATA_COUNT] = { [DATA_REFLINK] = 1 };
 
-	dispatch_learn_way(&f->dispatch, cloned, BIG);
-	for (int i = 0; i < 9; i++)
-		queue(f, CLASS_BIG, JOB_COPY, BIG);
+	alive = f->dispatch.in_use = 1;
+	for (int i = 0; i < 6; i++)
+		queue(f, CLASS_COPY, JOB_COPY, BIG_FILE);
 	dispatch_run(&f->dispatch, 1);
-	assert_held(f, 2, 2, 2);
-	assert_int_equal(ledger_queued(f->ledger, CLASS_BIG), 3);
+	assert_held(f, 1, 0, 0);
+	dispatch_learn_way(&f->dispatch, cloned, BIG_FILE);
+	queue(f, CLASS_LINK, JOB_LINK, 0);
+	queue(f, CLASS_SCAN, JOB_SCAN, 0);
+	queue(f, CLASS_BIG, JOB_COPY, BIG);
+	dispatch_run(&f->dispatch, 1);
+	dispatch_run(&f->dispatch, 1);
+	assert_held(f, 2, 0, 0);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_COPY), 2);
+}
+
+static void a_very_big_one_stays_alone_where_files_are_cloned(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dispatch.clones = true;
+	for (int i = 0; i < 9; i++) {
+		queue(f, CLASS_BIG, JOB_COPY, BIG);
+		queue(f, CLASS_COPY, JOB_COPY, 1);
+	}
+	dispatch_run(&f->dispatch, 1);
+	dispatch_run(&f->dispatch, 1);
+	assert_held(f, 1, 1, 1);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_BIG), 3);
+}
+
+/* While workers are still being started: the next one shall find work, too. */
+static void one_each_is_not_a_second_one(void **state)
+{
+	struct fixture *f = *state;
+
+	alive = 2;
+	for (int i = 0; i < 3; i++)
+		queue(f, CLASS_LINK, JOB_LINK, 0);
+	dispatch_one_each(&f->dispatch, 1);
+	assert_held(f, 1, 1, 0);
+	alive = 3;
+	dispatch_one_each(&f->dispatch, 1);
+	assert_held(f, 1, 1, 1);
 }
 
 static void what_was_moved_last_says_that_big_files_take_long(void **state)
@@ -205,7 +243,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_each_before_a_second),
 		TEST(nothing_is_put_behind_a_big_file),
-		TEST(where_files_are_cloned_a_second_one_may_wait_behind_a_big_one),
+		TEST(where_files_are_cloned_two_jobs_of_them_at_most),
+		TEST(a_very_big_one_stays_alone_where_files_are_cloned),
+		TEST(one_each_is_not_a_second_one),
 		TEST(what_was_moved_last_says_that_big_files_take_long),
 		TEST(nobody_at_one_job_for_long_gets_another),
 		TEST(nothing_is_sent_in_a_pause),
