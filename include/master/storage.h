@@ -24,3 +24,6 @@ struct storage {
 /* Looks at the file system of @dir_fd (O_PATH will do). Never fails: what
  * cannot be found out is unknown. */
 void storage_look(int dir_fd, struct storage *ret);
+
+/* Only whether each request waits; of any file. */
+bool storage_is_slow(int fd);

@@ -34,6 +34,7 @@ struct resolver {
 	const char *leaf;        /* not into: the name DEST gives the copy; "" is the base itself */
 	struct identity *above;  /* the destination base and its ancestors */
 	size_t n_above;
+	bool missing;            /* DEST is not there */
 };
 
 static void *must(void *block)
@@ -138,6 +139,7 @@ static int resolve_dest(struct resolver *r)
 	if (must_be && (err || !S_ISDIR(st.st_mode)))
 		return cannot_start(options->dest_is_directory ? "target directory %s: %s" : "target %s: %s", dest,
 		                    err ? err : ENOTDIR);
+	r->missing = err == ENOENT;
 	r->out->into = may_be && !err && S_ISDIR(st.st_mode);
 	if (r->out->into) {
 		err = open_base(r, dest);
@@ -261,7 +263,8 @@ static bool refuse_itself(struct resolver *r, const char *source, const char *de
 			r->out->refused++;
 			return true;
 		}
-	if (fstatat(r->out->tree.dest_fd, *dest_name ? dest_name : ".", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (!r->missing &&
+	    fstatat(r->out->tree.dest_fd, *dest_name ? dest_name : ".", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    there.st_dev == st->st_dev && there.st_ino == st->st_ino) {
 		refuse(r, "%s and the destination are the same directory", source, 0);
 		return true;
@@ -269,14 +272,14 @@ static bool refuse_itself(struct resolver *r, const char *source, const char *de
 	return false;
 }
 
-static bool is_slow(const char *path)
+static bool is_slow(const struct resolver *r, const char *path, dev_t dev)
 {
-	CLEANUP_FD int fd = open(path, O_PATH | O_CLOEXEC);
-	struct storage storage = { 0 };
+	if (r->n_above && r->above[0].dev == dev)
+		return storage_is_slow(r->out->tree.dest_fd);
 
-	if (fd >= 0)
-		storage_look(fd, &storage);
-	return storage.slow;
+	CLEANUP_FD int fd = open(path, O_PATH | O_CLOEXEC);
+
+	return fd >= 0 && storage_is_slow(fd);
 }
 
 static void add_source(struct resolver *r, const char *given)
@@ -315,11 +318,11 @@ static void add_source(struct resolver *r, const char *given)
 		.size = (uint64_t)st.st_size, .nlink = st.st_nlink, .follow = follow,
 	};
 
-	struct stat there;
-
-	root.slow = is_slow(source);
-	root.replaces = fstatat(out->tree.dest_fd, dest_name, &there, AT_SYMLINK_NOFOLLOW) == 0;
+	root.slow = is_slow(r, source, st.st_dev);
 	if (!directory) {
+		struct stat there;
+
+		root.replaces = fstatat(out->tree.dest_fd, dest_name, &there, AT_SYMLINK_NOFOLLOW) == 0;
 		split(out, source, &root.parent, &root.leaf);
 		if (options->parents)
 			split(out, dest_name, &root.dest_dir, &root.dest_leaf);

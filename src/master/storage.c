@@ -65,6 +65,21 @@ static bool removable(dev_t dev)
 	return false;
 }
 
+static int traits_of(const struct statfs *fs)
+{
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].magic == (uint32_t)fs->f_type)
+			return known[i].traits;
+	return 0;
+}
+
+bool storage_is_slow(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (traits_of(&fs) & (NETWORK | SLOW));
+}
+
 void storage_look(int dir_fd, struct storage *ret)
 {
 	struct statfs fs;
@@ -76,12 +91,9 @@ void storage_look(int dir_fd, struct storage *ret)
 			ret->free_bytes = (uint64_t)(geteuid() == 0 ? fs.f_bfree : fs.f_bavail) * (uint64_t)fs.f_bsize;
 		if (fs.f_files > 0)
 			ret->free_inodes = fs.f_ffree;
-		for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-			if (known[i].magic == (uint32_t)fs.f_type) {
-				ret->shares_extents = known[i].traits & SHARES;
-				ret->flush_at_end = known[i].traits & NETWORK;
-				ret->slow = known[i].traits & (NETWORK | SLOW);
-			}
+		ret->shares_extents = traits_of(&fs) & SHARES;
+		ret->flush_at_end = traits_of(&fs) & NETWORK;
+		ret->slow = traits_of(&fs) & (NETWORK | SLOW);
 		if ((uint32_t)fs.f_type == BTRFS_SUPER_MAGIC)
 			ret->free_inodes = UINT64_MAX; /* made as needed; f_files is 0 or meaningless */
 	}

@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import time
 
+GIVEN_BACK_S = 2.5
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -32,10 +34,15 @@ def settle(path):
 def touch_memory(size):
   """A virtual machine gets memory when it is touched, a page fault of the host's for each page, and some
   give it back seconds after it was freed. What a run is given would depend on what ran before, and how
-  long ago: so as much as it needs is touched before each."""
+  long ago: so as much as it needs is touched before each. Much of it is held until what earlier runs have
+  freed is given back (Linux does so two seconds later, and all that is free then goes with it)."""
   with open('/proc/meminfo', encoding='ascii') as f:
     available = next(int(line.split()[1]) * 1024 for line in f if line.startswith('MemAvailable'))
-  mmap.mmap(-1, min(size, available // 10 * 8), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE).close()
+  touched = mmap.mmap(-1, min(size, available // 10 * 8),
+                      flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
+  if size >= 1 << 30:
+    time.sleep(GIVEN_BACK_S)
+  touched.close()
 
 
 @contextlib.contextmanager
