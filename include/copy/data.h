@@ -6,8 +6,8 @@
  * before the first byte or at the right offset; holes as the policy asks;
  * never a byte that was not in the source.
  *
- * Runs in: the worker.  Blocks: as the files do, in steps of at most 8 MiB,
- * with the step hook called between them.  Allocates: one buffer per struct data.
+ * Runs in: the worker.  Blocks: as the files do, in steps of at most 8 MiB (in
+ * memory 64), with the step hook called between them.  Allocates: one buffer per struct data.
  * Owns: its buffer and its memory of which rung failed on which pair of devices.
  */
 #pragma once
@@ -32,6 +32,10 @@ void data_free(struct data *data);
 /* Whether a server copies by itself is found out by one worker for all, by way of @trial. */
 struct offload_trial;
 void data_share_trial(struct data *data, struct offload_trial *trial);
+
+/* What the kernel or a server copies goes in steps of at most @bytes, so that a limit of
+ * bandwidth is met evenly; 0: as is best. */
+void data_set_step(struct data *data, uint64_t bytes);
 
 /* For the step hook: true when the bytes it was just told of were moved, false
  * for a hole or a clone, which no bandwidth limit should count. */

@@ -22,6 +22,7 @@ struct data {
 	bool moved;
 	struct device_pairs pairs;
 	struct offload_trial *trial; /* or NULL */
+	uint64_t step_most;          /* bytes; 0: no limit */
 };
 
 /* One data_copy() under way. */

@@ -41,10 +41,17 @@ static void on_activity(int activity, void *arg)
 	tell_activity(&worker->tell, (enum gauge_activity)activity);
 }
 
+/* An eighth of a second's worth, where the bandwidth is limited. */
+static void obey_bandwidth(struct worker *worker)
+{
+	data_set_step(worker->copier.data, gauge_bandwidth(worker->setup->board) / 8);
+}
+
 static int on_bytes(uint64_t bytes, void *arg)
 {
 	struct worker *worker = arg;
 
+	obey_bandwidth(worker);
 	return tell_bytes(&worker->tell, bytes);
 }
 
@@ -318,6 +325,7 @@ static int set_up(struct worker *worker)
 
 	if (err == 0) {
 		data_share_trial(worker->copier.data, setup->trial);
+		obey_bandwidth(worker);
 		err = metadata_new(setup->policy, &worker->copier.metadata);
 	}
 	if (err == 0)

@@ -296,6 +296,28 @@ static void as_another_worker(struct offload_trial *trial)
 	bent.pread.calls = bent.cfr.calls = 0;
 }
 
+static void offload_goes_in_the_steps_that_are_asked_for(void **state)
+{
+	(void)state;
+	fill(0, 20 * MIB);
+	data_set_step(t.data, MIB);
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.longest, MIB);
+	assert_int_equal(t.steps, 20);
+	data_set_step(t.data, 1);
+	new_dest();
+	bent.cfr.longest = 0;
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.longest, 64 * KIB);
+	/* In memory nobody waits long. */
+	data_set_step(t.data, 0);
+	renew();
+	new_dest();
+	bent.type = TMPFS_MAGIC;
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.longest, 20 * MIB);
+}
+
 static void one_worker_tries_for_all(void **state)
 {
 	struct offload_trial trial = { 0 };
@@ -580,6 +602,7 @@ int main(void)
 		TEST(a_kernel_that_splices_in_its_place_is_not),
 		TEST(an_offload_that_does_not_get_better_is_left),
 		TEST(a_small_file_is_no_trial),
+		TEST(offload_goes_in_the_steps_that_are_asked_for),
 		TEST(one_worker_tries_for_all),
 		TEST(while_another_tries_the_others_copy),
 		TEST(clones_when_it_can),
