@@ -6,8 +6,8 @@
  * before the first byte or at the right offset; holes as the policy asks;
  * never a byte that was not in the source.
  *
- * Runs in: the worker.  Blocks: as the files do, in steps of at most 8 MiB (in
- * memory 64), with the step hook called between them.  Allocates: one buffer per struct data.
+ * Runs in: the worker.  Blocks: as the files do, in steps of at most 8 MiB,
+ * with the step hook called between them.  Allocates: one buffer per struct data.
  * Owns: its buffer and its memory of which rung failed on which pair of devices.
  */
 #pragma once

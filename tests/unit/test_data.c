@@ -309,13 +309,11 @@ static void offload_goes_in_the_steps_that_are_asked_for(void **state)
 	bent.cfr.longest = 0;
 	assert_copies(DATA_OFFLOAD);
 	assert_int_equal(bent.cfr.longest, 64 * KIB);
-	/* In memory nobody waits long. */
 	data_set_step(t.data, 0);
-	renew();
 	new_dest();
-	bent.type = TMPFS_MAGIC;
+	bent.cfr.longest = 0;
 	assert_copies(DATA_OFFLOAD);
-	assert_int_equal(bent.cfr.longest, 20 * MIB);
+	assert_int_equal(bent.cfr.longest, 8 * MIB);
 }
 
 static void one_worker_tries_for_all(void **state)
