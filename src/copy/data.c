@@ -30,7 +30,7 @@
  *
  * On FUSE both are tried, by one worker for all, and the faster one goes on. (Sixteen
  * workers that tried wrote 64 pieces of 64 KiB, one after another as the kernel has it
- * with one file: 0.2 s of the 1.1 s below.) What a server does not do
+ * with one file: 0.1 s of 1.2 s.) What a server does not do
  * itself the kernel splices through its cache there, 64 KiB a request, and never says
  * so: 256 MiB at 1 ms a request took 9.6 s by that, 2.3 s by reads and writes of
  * 2 MiB, 1.1 s by those from 16 ranges at once; a server that copies, 0.3 s. Such a
