@@ -188,8 +188,8 @@ static int find(struct search *search, const struct entry *entry)
 
 	/* In a directory of this run only a dead worker can have left something. Where
 	 * several SOURCEs meet, a file's birth must tell which run made it. */
-	if (!resumes(copier->policy) || (!search->ranges && !is_worth(copier->policy, search->src)) || (place->made && !entry->redo) ||
-	    place->shared_name)
+	if (!resumes(copier->policy) || (!search->ranges && !is_worth(copier->policy, search->src)) ||
+	    (place->made && !entry->redo) || place->shared_name)
 		return -1;
 	dir_fd = openat(place->dst_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);

@@ -91,9 +91,11 @@ void storage_look(int dir_fd, struct storage *ret)
 			ret->free_bytes = (uint64_t)(geteuid() == 0 ? fs.f_bfree : fs.f_bavail) * (uint64_t)fs.f_bsize;
 		if (fs.f_files > 0)
 			ret->free_inodes = fs.f_ffree;
-		ret->shares_extents = traits_of(&fs) & SHARES;
-		ret->flush_at_end = traits_of(&fs) & NETWORK;
-		ret->slow = traits_of(&fs) & (NETWORK | SLOW);
+		int traits = traits_of(&fs);
+
+		ret->shares_extents = traits & SHARES;
+		ret->flush_at_end = traits & NETWORK;
+		ret->slow = traits & (NETWORK | SLOW);
 		if ((uint32_t)fs.f_type == BTRFS_SUPER_MAGIC)
 			ret->free_inodes = UINT64_MAX; /* made as needed; f_files is 0 or meaningless */
 	}
