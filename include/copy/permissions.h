@@ -36,13 +36,16 @@ struct metadata_work {
 	enum stage stage;
 };
 
-/* True when the file system of @fd is known to keep owner and mode as they are
- * given, or to refuse them; false for one that may make them up. */
-bool permissions_are_kept(int fd);
+/* What is known of a file system. */
+struct permissions_traits {
+	bool kept;     /* keeps owner and mode as they are given, or refuses them; others may make them up */
+	bool answered; /* the kernel has all attributes of an inode from the server's answers to opening,
+	                  making and changing it */
+};
 
-/* True when the kernel has all attributes of an inode of the file system of @fd
- * from the server's answers to opening, making and changing it. */
-bool permissions_are_answered(int fd);
+/* Those of the file system of @fd; none when it cannot be asked. One statfs(2),
+ * which a server may have to answer. */
+struct permissions_traits permissions_traits(int fd);
 
 bool preserves(const struct metadata_work *work, enum preserve what);
 
@@ -50,8 +53,8 @@ bool preserves(const struct metadata_work *work, enum preserve what);
 int permissions_lose(struct metadata_work *work, enum loss class, enum preserve what, enum stage stage, int err);
 
 /* Learns owner and mode from the inode. @answered: the kernel has just been told
- * them, in the answer to a call of ours (permissions_are_answered() file systems
- * only). Returns 0 or -errno. */
+ * them, in the answer to a call of ours (only
+ * where the file system has that trait). Returns 0 or -errno. */
 int permissions_refresh(struct metadata_work *work, bool answered);
 
 /* Each returns 0, or -errno with work->stage for what is a failure. */

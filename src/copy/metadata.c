@@ -49,8 +49,7 @@
 struct device {
 	dev_t dev;
 	bool used;
-	bool keeps;    /* owner and mode are what they were set to */
-	bool answers;  /* its answers to changes carry all attributes, and the kernel keeps them */
+	struct permissions_traits traits;
 	bool keeps_s;  /* an odd second came back */
 	bool keeps_ns; /* nanoseconds came back */
 };
@@ -104,7 +103,7 @@ static struct device *device_of(struct metadata *metadata, dev_t dev, int fd)
 	}
 	device = &metadata->devices[metadata->next_device++ % N_DEVICES];
 	*device = (struct device){
-		.dev = dev, .used = true, .keeps = permissions_are_kept(fd), .answers = permissions_are_answered(fd),
+		.dev = dev, .used = true, .traits = permissions_traits(fd),
 	};
 	return device;
 }
@@ -289,9 +288,9 @@ static int check_back(struct metadata_work *work, struct device *device)
 		     (time_is_doubtful(device, &src->st_mtim) || time_is_doubtful(device, &src->st_atim));
 	struct stat st;
 
-	if (!times && device->keeps)
+	if (!times && device->traits.kept)
 		return 0;
-	if (target_stat(&work->to, device->answers && work->times_set, &st) < 0) {
+	if (target_stat(&work->to, device->traits.answered && work->times_set, &st) < 0) {
 		work->stage = STAGE_TIMES;
 		return -errno;
 	}
@@ -299,7 +298,7 @@ static int check_back(struct metadata_work *work, struct device *device)
 		work->lost |= LOSS_BIT(LOSS_TIMES);
 	else if (times)
 		learn_times(device, &src->st_mtim);
-	if (device->keeps)
+	if (device->traits.kept)
 		return 0;
 	if (preserves(work, PRESERVE_OWNERSHIP) && (st.st_uid != src->st_uid || st.st_gid != src->st_gid))
 		work->lost |= LOSS_BIT(LOSS_OWNER);
@@ -315,8 +314,8 @@ static int set_all(struct metadata *metadata, struct metadata_work *work)
 	struct device *device = device_of(metadata, work->dst.dev, work->to.fd);
 	int r = 0;
 
-	if (!device->keeps) {
-		r = permissions_refresh(work, device->answers);
+	if (!device->traits.kept) {
+		r = permissions_refresh(work, device->traits.answered);
 		if (r < 0)
 			work->stage = STAGE_OWNER;
 	}
@@ -415,7 +414,7 @@ static int set_all_at(struct metadata *metadata, struct metadata_work *work)
 		return r;
 	if (st.st_uid != geteuid()) {
 		/* Not made by us, unless the server says whose it is. */
-		if (device_of(metadata, st.st_dev, dst_fd)->keeps)
+		if (device_of(metadata, st.st_dev, dst_fd)->traits.kept)
 			return -ESTALE;
 		work->stage = STAGE_NONE;
 		work->lost = lose_all(work->policy, work->src, &st);

@@ -32,12 +32,13 @@
 #define BCACHEFS_SUPER_MAGIC 0xCA451A4E
 #endif
 
-bool permissions_are_kept(int fd)
+struct permissions_traits permissions_traits(int fd)
 {
+	struct permissions_traits traits = { 0 };
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs) < 0)
-		return false;
+		return traits;
 	switch ((unsigned long)fs.f_type) {
 	case EXT4_SUPER_MAGIC: /* ext2 and ext3 too */
 	case XFS_SUPER_MAGIC:
@@ -48,17 +49,15 @@ bool permissions_are_kept(int fd)
 	case F2FS_SUPER_MAGIC:
 	case ZFS_SUPER_MAGIC:
 	case BCACHEFS_SUPER_MAGIC:
-		return true;
+		traits.kept = true;
+		break;
+	case FUSE_SUPER_MAGIC:
+		traits.answered = true;
+		break;
 	default:
-		return false;
+		break;
 	}
-}
-
-bool permissions_are_answered(int fd)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type == FUSE_SUPER_MAGIC;
+	return traits;
 }
 
 bool preserves(const struct metadata_work *work, enum preserve what)
