@@ -31,6 +31,11 @@ void open_dirs_free(struct open_dirs *dirs);
  * Valid until the next call. Returns NULL with *@ret_outcome filled on failure. */
 const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view *job, struct outcome *ret_outcome);
 
+/* The same for who only looks at the source: the destination side is opened when it is
+ * asked for, and until then there is none (dst_fd is -1, the rest of that side not known). */
+const struct place *open_dirs_get_source(struct open_dirs *dirs, const struct job_view *job,
+                                         struct outcome *ret_outcome);
+
 /* The source side only, for a scan. Returns a descriptor the caller owns, or
  * -1 with *@ret_outcome filled. */
 int open_dirs_source(struct open_dirs *dirs, const struct job_view *job, struct stat *ret_st,

@@ -22,6 +22,7 @@
 #define BATCH_BYTES (4u << 20)
 #define BATCH_CLONES 4 /* whatever they hold: one that must be copied after all holds up few */
 #define LOOK_LEAST 4       /* names: for fewer it does not pay to open a directory */
+#define LOOK_LEAST_ROOT 2  /* an operand's is open at every worker but for one or two requests */
 #define SLICE_FIRST 256    /* the others have nothing to do until it is in */
 #define SLICE_ENTRIES 2048
 
@@ -320,12 +321,13 @@ static void root_is_there(struct intake *intake, struct dir_node *dir, const str
 
 /* So many names a job as the slice had time for, or fewer, so that every worker
  * gets some. */
-static uint32_t most_looks(const struct intake *intake, uint32_t listed, uint32_t looked_at)
+static uint32_t most_looks(const struct intake *intake, const struct dir_node *dir, uint32_t listed,
+                           uint32_t looked_at)
 {
 	uint32_t share = (listed - looked_at) / intake->jobs + 1;
-	uint32_t most = looked_at < share ? looked_at : share;
+	uint32_t most = looked_at < share ? looked_at : share, least = dir->is_root ? LOOK_LEAST_ROOT : LOOK_LEAST;
 
-	return most < LOOK_LEAST ? LOOK_LEAST : most;
+	return most < least ? least : most;
 }
 
 static void queue_look(struct intake *intake, struct dir_node *dir, const char *name, uint32_t most, struct job **look)
@@ -352,7 +354,7 @@ static struct job *take_slice(struct intake *intake, struct dir_node *dir, const
 	for (uint32_t at = 0; (name = slice_next(slice, &at, &entry)) != NULL;) {
 		looked_at += entry.mode != 0;
 		if (!entry.err && !entry.mode)
-			queue_look(intake, dir, name, most_looks(intake, slice_count(slice), looked_at), &later);
+			queue_look(intake, dir, name, most_looks(intake, dir, slice_count(slice), looked_at), &later);
 		else if (entry.err)
 			refuse(intake, dir, name, STAGE_STAT_SOURCE, entry.err);
 		else if (S_ISDIR(entry.mode))

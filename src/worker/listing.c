@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define LOOK_NS (8 * NS_PER_MS) /* the looks of one listing; about two batches */
+#define LOOK_FIRST_NS (2 * NS_PER_MS) /* of an operand's: the other workers have nothing to do until it is in */
 
 struct scan_context {
 	struct worker *worker;
@@ -22,6 +23,11 @@ struct scan_context {
 	uint32_t entries, up_to_date;
 	uint64_t up_to_date_bytes;
 };
+
+static bool leaves_what_is_complete(const struct worker *worker)
+{
+	return worker->setup->policy->update == UPDATE_DIFFERENT;
+}
 
 /* A file that is complete in the destination is no work for anybody: a --resume of a
  * finished tree is two looks a file. What has further names the master must hear of. */
@@ -36,7 +42,7 @@ static bool is_up_to_date(const struct scan_context *context, const struct scan_
 	struct existing existing = { 0 };
 	struct outcome outcome = { 0 };
 
-	return policy->update == UPDATE_DIFFERENT && !context->place->made && !context->place->shared_name &&
+	return leaves_what_is_complete(context->worker) && !context->place->made && !context->place->shared_name &&
 	       !context->worker->tell.every_outcome && policy->dereference != DEREFERENCE_ALWAYS &&
 	       !policy->hard_link && !policy->symbolic_link && S_ISREG(entry->mode) && entry->nlink == 1 &&
 	       !existing_decide(copier, context->place, &named, entry->st, &existing, &outcome) &&
@@ -114,6 +120,13 @@ static void count(struct record *scanned, const struct scan_context *context)
 	scanned->scanned.up_to_date_bytes = context->up_to_date_bytes;
 }
 
+static uint64_t patience(const struct job_view *job)
+{
+	if (!(job->flags & JOB_LOOK_LATER))
+		return UINT64_MAX;
+	return (job->flags & JOB_FIRST_SLICE) && !*job->dir ? LOOK_FIRST_NS : LOOK_NS;
+}
+
 static void list_slice(struct worker *worker, const struct job_view *job, const struct place *place,
                        struct record *scanned)
 {
@@ -121,7 +134,7 @@ static void list_slice(struct worker *worker, const struct job_view *job, const 
 	uint64_t cursor = 0;
 	bool last = true, follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
 
-	scanner_set_patience(worker->scanner, job->flags & JOB_LOOK_LATER ? LOOK_NS : UINT64_MAX);
+	scanner_set_patience(worker->scanner, patience(job));
 
 	int err = scan_slice(worker->scanner, place->src_fd, job->offset, (uint32_t)job->length, follow, on_scan_entry,
 	                     &context, &cursor, &last);
@@ -187,7 +200,9 @@ void listing_scan(struct worker *worker, const struct job_view *job)
 void listing_look(struct worker *worker, const struct job_view *job)
 {
 	struct record record = { .kind = RECORD_SCANNED, .job = job->id, .scanned = { .last = 1 } };
-	const struct place *place = open_dirs_get(worker->dirs, job, &record.scanned.outcome);
+	const struct place *place = leaves_what_is_complete(worker)
+	                                    ? open_dirs_get(worker->dirs, job, &record.scanned.outcome)
+	                                    : open_dirs_get_source(worker->dirs, job, &record.scanned.outcome);
 	struct scan_context context = { .worker = worker, .job = job, .place = place };
 	bool follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
 	struct job_view view = *job;

@@ -191,7 +191,8 @@ int open_dirs_dest(struct open_dirs *dirs, const char *path, int flags)
 	return resolve_directory(dirs->tree->dest_fd, path, flags, dirs->policy->keep_directory_symlink);
 }
 
-/* A kept directory of the same root whose path is the first @len bytes of @path. */
+/* A kept directory of the same root whose path is the first @len bytes of @path; -1: none, or only
+ * its source is open. */
 static int kept_parent(struct open_dirs *dirs, uint32_t root, const char *path, size_t len)
 {
 	for (int i = 0; i < dirs->n_dirs; i++) {
@@ -241,8 +242,7 @@ int open_dirs_dest_parent(struct open_dirs *dirs, const struct job_view *job, co
 	return dirs->parent_fd;
 }
 
-void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_fd, int dst_fd,
-                    const struct dest_directory *dest)
+static struct open_dir *keep_source(struct open_dirs *dirs, const struct job_view *job, int src_fd)
 {
 	struct open_dir *oldest = &dirs->dir[0];
 
@@ -250,36 +250,66 @@ void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_
 		if (dirs->dir[i].used < oldest->used)
 			oldest = &dirs->dir[i];
 	give_up(oldest);
-
-	const struct tree_root *root = &dirs->tree->roots[job->root];
-	bool shared = root->shared_name || (job->flags & JOB_SHARED_NAME);
-
 	*oldest = (struct open_dir){
 		.id = job->dir_id,
 		.used = ++dirs->uses,
 		.root = job->root,
 		.path = strdup(job->dir),
-		.place = { .src_fd = src_fd, .dst_fd = dst_fd, .made = dest->made && !shared, .shared_name = shared,
-			   .swept = dest->swept },
+		.place = { .src_fd = src_fd, .dst_fd = -1 },
 	};
 	if (!oldest->path)
 		abort();
-	place_learn(&oldest->place, &dest->st, dest->default_acl);
+	return oldest;
+}
+
+static void keep_dest(struct open_dirs *dirs, const struct job_view *job, struct open_dir *dir, int dst_fd,
+                      const struct dest_directory *dest)
+{
+	bool shared = dirs->tree->roots[job->root].shared_name || (job->flags & JOB_SHARED_NAME);
+
+	dir->place = (struct place){
+		.src_fd = dir->place.src_fd, .dst_fd = dst_fd, .made = dest->made && !shared, .shared_name = shared,
+		.swept = dest->swept,
+	};
+	place_learn(&dir->place, &dest->st, dest->default_acl);
+}
+
+void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_fd, int dst_fd,
+                    const struct dest_directory *dest)
+{
+	keep_dest(dirs, job, keep_source(dirs, job, src_fd), dst_fd, dest);
+}
+
+static struct open_dir *get_source(struct open_dirs *dirs, const struct job_view *job, struct outcome *ret_outcome)
+{
+	struct open_dir *dir = find(dirs, job->dir_id);
+	struct stat st;
+
+	if (dir)
+		return dir;
+	int src_fd = open_dirs_source(dirs, job, &st, ret_outcome);
+
+	return src_fd < 0 ? NULL : keep_source(dirs, job, src_fd);
+}
+
+const struct place *open_dirs_get_source(struct open_dirs *dirs, const struct job_view *job,
+                                         struct outcome *ret_outcome)
+{
+	struct open_dir *dir = get_source(dirs, job, ret_outcome);
+
+	return dir ? &dir->place : NULL;
 }
 
 const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view *job, struct outcome *ret_outcome)
 {
-	struct open_dir *dir = find(dirs, job->dir_id);
+	struct open_dir *dir = get_source(dirs, job, ret_outcome);
 
-	if (dir)
+	if (!dir)
+		return NULL;
+	if (dir->place.dst_fd >= 0)
 		return &dir->place;
 
 	struct dest_directory dest;
-	struct stat st;
-	CLEANUP_FD int src_fd = open_dirs_source(dirs, job, &st, ret_outcome);
-
-	if (src_fd < 0)
-		return NULL;
 	CLEANUP_FD int dst_fd = open_dirs_dest(dirs, dest_path(dirs, job), O_RDONLY);
 	int err = dst_fd < 0 ? dst_fd : directory_learn(dirs->metadata, dst_fd, &dest);
 
@@ -289,8 +319,7 @@ const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view 
 	}
 	dest.made = job->flags & JOB_DIR_MADE;
 	dest.swept = false; /* as far as is known here */
-	open_dirs_keep(dirs, job, take_fd(&src_fd), take_fd(&dst_fd), &dest);
-	dir = find(dirs, job->dir_id);
+	keep_dest(dirs, job, dir, take_fd(&dst_fd), &dest);
 	return &dir->place;
 }
 

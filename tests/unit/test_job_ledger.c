@@ -107,6 +107,23 @@ static void prefers_who_has_the_directory_open(void **state)
 	dir_node_unref(other);
 }
 
+/* It opens the source's side only: copies and the finish stay with who has both. */
+static void a_look_does_not_make_the_directory_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct job *scan = make(f, CLASS_SCAN, 0, 0), *look;
+	struct job_view view = { .kind = JOB_LOOK, .dir = "some/dir", .target = "", .dir_id = 9 };
+
+	ledger_queue(f->ledger, scan);
+	ledger_sent(f->ledger, scan, 1, 1);
+	assert_int_equal(f->dir->open_in, 1);
+	look = ledger_job(f->ledger, CLASS_SCAN, &view, f->dir);
+	ledger_add(look, &(struct job_entry){ .name = "n", .name_len = 1 });
+	ledger_queue(f->ledger, look);
+	ledger_sent(f->ledger, look, 2, 1);
+	assert_int_equal(f->dir->open_in, 1);
+}
+
 /* Who has nothing takes of one directory, from the longest queue's end, in order. */
 static void the_idle_take_over_from_the_longest_queue(void **state)
 {
@@ -272,6 +289,7 @@ int main(void)
 		LEDGER_TEST(copies_first_in_first_out_scans_last_in_first_out),
 		LEDGER_TEST(biggest_first),
 		LEDGER_TEST(prefers_who_has_the_directory_open),
+		LEDGER_TEST(a_look_does_not_make_the_directory_its_own),
 		LEDGER_TEST(the_idle_take_over_from_the_longest_queue),
 		LEDGER_TEST(found_only_where_it_was_sent),
 		LEDGER_TEST(requeued_under_a_new_number_as_a_redo),
