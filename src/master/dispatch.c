@@ -17,8 +17,9 @@
  * Where files are cloned few are big: most come as COPY, a few in a batch, or half of
  * the time would be the way to the master and back.
  *
- * A FINISH is left to the worker that has its directory open, until somebody has
- * nothing else to do or they pile up.
+ * A FINISH is left to the worker that has its directory open while that is free or they
+ * do not pile up; only then to who has nothing else to do. Given to the first idle one it
+ * cost the last two of a tree 14 requests more each, one after the other.
  *
  * Static splitting (by count, as git's parallel checkout does) lost: one slow
  * file makes its whole share late.
@@ -99,8 +100,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t
 		return job;
 	if (may_scan(dispatch, most_scans(dispatch)))
 		return ledger_peek_near(ledger, CLASS_SCAN, slot);
-	job = held == 0 ? ledger_peek_copy(dispatch->ledger, slot) : NULL;
-	return job ? job : ledger_peek(ledger, CLASS_FINISH);
+	return held == 0 ? ledger_peek_copy(dispatch->ledger, slot) : NULL;
 }
 
 /* At one job for longer than a batch should take: what is put behind it may wait as
@@ -112,16 +112,19 @@ static bool is_held_up(const struct dispatch *dispatch, unsigned slot, uint64_t 
 	return job && now_ns > most(job->sent_ns, dispatch->last_done_ns[slot]) + (uint64_t)BATCH_NS;
 }
 
-static bool give_one(struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
+static bool give(struct dispatch *dispatch, unsigned slot, struct job *job, uint64_t now_ns)
 {
-	struct job *job = is_held_up(dispatch, slot, now_ns) ? NULL : pick(dispatch, slot, now_ns);
-
 	if (!job)
 		return false;
 	ledger_sent(dispatch->ledger, job, slot, now_ns);
 	/* A worker that is gone by now keeps the job until its death is handled. */
 	pool_submit(dispatch->pool, slot, job->frame.data, job->frame.len);
 	return true;
+}
+
+static bool give_one(struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
+{
+	return !is_held_up(dispatch, slot, now_ns) && give(dispatch, slot, pick(dispatch, slot, now_ns), now_ns);
 }
 
 /* Short jobs want a longer queue; on slow storage two are plenty, and a second
@@ -135,6 +138,28 @@ static unsigned window(const struct dispatch *dispatch)
 	return jobs < 2 ? 2 : jobs > WINDOW_MOST ? WINDOW_MOST : (unsigned)jobs;
 }
 
+/* The slot of the next worker in use behind @slot (-1: the first), or -1. */
+static int next_in_use(const struct dispatch *dispatch, int slot, unsigned *used)
+{
+	while (++slot < (int)pool_slots(dispatch->pool) && *used < dispatch->in_use)
+		if (pool_has(dispatch->pool, (unsigned)slot)) {
+			++*used;
+			return slot;
+		}
+	return -1;
+}
+
+/* Who has its directory open would have it by now, had it been free. */
+static void give_finishes_left(struct dispatch *dispatch, uint64_t now_ns)
+{
+	unsigned used = 0;
+
+	for (int slot = -1; ledger_queued(dispatch->ledger, CLASS_FINISH) &&
+	                    (slot = next_in_use(dispatch, slot, &used)) >= 0;)
+		if (ledger_outstanding(dispatch->ledger, (unsigned)slot) == 0)
+			give(dispatch, (unsigned)slot, ledger_peek(dispatch->ledger, CLASS_FINISH), now_ns);
+}
+
 static void run_rounds(struct dispatch *dispatch, unsigned rounds, uint64_t now_ns)
 {
 	bool hungry = false;
@@ -146,14 +171,12 @@ static void run_rounds(struct dispatch *dispatch, unsigned rounds, uint64_t now_
 	for (unsigned depth = 0; depth < rounds; depth++) {
 		unsigned used = 0;
 
-		for (unsigned slot = 0; slot < pool_slots(dispatch->pool) && used < dispatch->in_use; slot++) {
-			if (!pool_has(dispatch->pool, slot))
-				continue;
-			used++;
-			if (ledger_outstanding(dispatch->ledger, slot) <= depth && !give_one(dispatch, slot, now_ns))
+		for (int slot = -1; (slot = next_in_use(dispatch, slot, &used)) >= 0;)
+			if (ledger_outstanding(dispatch->ledger, (unsigned)slot) <= depth &&
+			    !give_one(dispatch, (unsigned)slot, now_ns))
 				hungry = true;
-		}
 	}
+	give_finishes_left(dispatch, now_ns);
 	pool_flush(dispatch->pool);
 	gauge_set_hungry(pool_board(dispatch->pool), hungry);
 }

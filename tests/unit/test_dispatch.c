@@ -224,6 +224,39 @@ static void nobody_at_one_job_for_long_gets_another(void **state)
 	assert_held(f, 2, 0, 0);
 }
 
+/* Another would have to open the directory first. */
+static void a_finish_goes_to_who_has_the_directory_open(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dir->open_in = 2;
+	queue(f, CLASS_FINISH, JOB_FINISH, 0);
+	dispatch_run(&f->dispatch, 1);
+	assert_held(f, 0, 0, 1);
+}
+
+static void or_to_anybody_idle_when_that_is_stuck_or_not_in_use(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dir->open_in = 2;
+	queue(f, CLASS_FINISH, JOB_FINISH, 0);
+	dispatch_run(&f->dispatch, 1);
+	assert_held(f, 0, 0, 1);
+	f->dir->open_in = 2;
+	queue(f, CLASS_FINISH, JOB_FINISH, 0);
+	dispatch_run(&f->dispatch, 60 * NS_PER_MS);
+	assert_held(f, 1, 0, 1);
+	f->dispatch.in_use = 1;
+	f->dir->open_in = 2;
+	queue(f, CLASS_FINISH, JOB_FINISH, 0);
+	dispatch_run(&f->dispatch, 60 * NS_PER_MS);
+	assert_held(f, 1, 0, 1);
+	f->dispatch.in_use = 2;
+	dispatch_run(&f->dispatch, 60 * NS_PER_MS);
+	assert_held(f, 1, 1, 1);
+}
+
 static void nothing_is_sent_in_a_pause(void **state)
 {
 	struct fixture *f = *state;
@@ -249,6 +282,8 @@ int main(void)
 		TEST(one_each_is_not_a_second_one),
 		TEST(what_was_moved_last_says_that_big_files_take_long),
 		TEST(nobody_at_one_job_for_long_gets_another),
+		TEST(a_finish_goes_to_who_has_the_directory_open),
+		TEST(or_to_anybody_idle_when_that_is_stuck_or_not_in_use),
 		TEST(nothing_is_sent_in_a_pause),
 	};
 
