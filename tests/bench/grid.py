@@ -18,7 +18,7 @@ import signal
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 sys.dont_write_bytecode = True  # the source tree stays as it is
 
@@ -218,6 +218,8 @@ def memory_lines(tools, row, rounds):
 
 
 def run_row(tools, row, rounds):
+  if row.rounds > rounds:
+    row, rounds = replace(row, title=f'{row.title}, {row.rounds} rounds'), row.rounds
   try:
     if row.memory_trees:
       yield from memory_lines(tools, row, rounds)
