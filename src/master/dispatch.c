@@ -17,9 +17,10 @@
  * Where files are cloned few are big: most come as COPY, a few in a batch, or half of
  * the time would be the way to the master and back.
  *
- * A FINISH is left to the worker that has its directory open while that is free or they
- * do not pile up; only then to who has nothing else to do. Given to the first idle one it
- * cost the last two of a tree 14 requests more each, one after the other.
+ * A FINISH goes to the worker that has its directory open, in hand or next in line there;
+ * to any other only when that takes nothing more and the other holds nothing, or when
+ * they pile up. Given to the first idle one, the last of a tree cost 14 requests
+ * more each, one after the other.
  *
  * Static splitting (by count, as git's parallel checkout does) lost: one slow
  * file makes its whole share late.
@@ -149,7 +150,7 @@ static int next_in_use(const struct dispatch *dispatch, int slot, unsigned *used
 	return -1;
 }
 
-/* Who has its directory open would have it by now, had it been free. */
+/* Who has its directory open would have it by now, had there been room. */
 static void give_finishes_left(struct dispatch *dispatch, uint64_t now_ns)
 {
 	unsigned used = 0;
@@ -160,14 +161,10 @@ static void give_finishes_left(struct dispatch *dispatch, uint64_t now_ns)
 			give(dispatch, (unsigned)slot, ledger_peek(dispatch->ledger, CLASS_FINISH), now_ns);
 }
 
-static void run_rounds(struct dispatch *dispatch, unsigned rounds, uint64_t now_ns)
+static void give_rounds(struct dispatch *dispatch, unsigned rounds, uint64_t now_ns)
 {
 	bool hungry = false;
 
-	if (dispatch->paused) {
-		pool_flush(dispatch->pool);
-		return;
-	}
 	for (unsigned depth = 0; depth < rounds; depth++) {
 		unsigned used = 0;
 
@@ -176,19 +173,23 @@ static void run_rounds(struct dispatch *dispatch, unsigned rounds, uint64_t now_
 			    !give_one(dispatch, (unsigned)slot, now_ns))
 				hungry = true;
 	}
-	give_finishes_left(dispatch, now_ns);
-	pool_flush(dispatch->pool);
 	gauge_set_hungry(pool_board(dispatch->pool), hungry);
 }
 
 void dispatch_run(struct dispatch *dispatch, uint64_t now_ns)
 {
-	run_rounds(dispatch, window(dispatch), now_ns);
+	if (!dispatch->paused) {
+		give_rounds(dispatch, window(dispatch), now_ns);
+		give_finishes_left(dispatch, now_ns);
+	}
+	pool_flush(dispatch->pool);
 }
 
 void dispatch_one_each(struct dispatch *dispatch, uint64_t now_ns)
 {
-	run_rounds(dispatch, 1, now_ns);
+	if (!dispatch->paused)
+		give_rounds(dispatch, 1, now_ns);
+	pool_flush(dispatch->pool);
 }
 
 void dispatch_learn_way(struct dispatch *dispatch, const uint32_t copied[DATA_COUNT], uint64_t bytes)
