@@ -53,8 +53,8 @@ bool preserves(const struct metadata_work *work, enum preserve what);
 int permissions_lose(struct metadata_work *work, enum loss class, enum preserve what, enum stage stage, int err);
 
 /* Learns owner and mode from the inode. @answered: the kernel has just been told
- * them, in the answer to a call of ours (only
- * where the file system has that trait). Returns 0 or -errno. */
+ * them, in the answer to a call of ours (only where the file system has that
+ * trait). Returns 0 or -errno. */
 int permissions_refresh(struct metadata_work *work, bool answered);
 
 /* Each returns 0, or -errno with work->stage for what is a failure. */

@@ -22,7 +22,7 @@ struct dir_node {
 	uint32_t refs;
 	uint32_t pending;        /* its own listing, its jobs, its subdirectories */
 	uint32_t root;           /* index into the operand table */
-	int open_in;             /* the worker that has it open: last given work in it, or -1 */
+	int open_in;             /* the worker that was last given work in it, other than looks, or -1 */
 	bool is_root;            /* an operand: paths start here */
 	bool redone;             /* a worker died with some of it */
 	bool made;               /* this run made the destination directory */

@@ -158,7 +158,9 @@ int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, voi
 int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t limit, bool follow,
                scan_emit_fn *emit, void *arg, uint64_t *ret_cursor, bool *ret_last)
 {
-	uint64_t began_ns = clock_recent_ns();
+	uint64_t now_ns = clock_now_ns();
+	/* By the clock of ticks, which lags behind: never too early, at most a tick too late. */
+	uint64_t late_ns = scanner->patience_ns < UINT64_MAX - now_ns ? now_ns + scanner->patience_ns : UINT64_MAX;
 	uint32_t taken = 0;
 	bool late = false;
 
@@ -184,8 +186,7 @@ int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t li
 			const char *name = scanner->found[i].name;
 			int r;
 
-			late = late || (n - i >= LEAVE_LEAST && taken + i > 0 &&
-			                clock_recent_ns() - began_ns >= scanner->patience_ns);
+			late = late || (n - i >= LEAVE_LEAST && taken + i > 0 && clock_recent_ns() >= late_ns);
 			r = late ? emit(&(struct scan_entry){ .name = name }, arg)
 			         : scan_look(dir_fd, name, follow, emit, arg);
 

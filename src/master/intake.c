@@ -22,7 +22,7 @@
 #define BATCH_BYTES (4u << 20)
 #define BATCH_CLONES 4 /* whatever they hold: one that must be copied after all holds up few */
 #define LOOK_LEAST 4       /* names: for fewer it does not pay to open a directory */
-#define LOOK_LEAST_ROOT 2  /* an operand's is open at every worker but for one or two requests */
+#define LOOK_LEAST_FIRST 2 /* of an operand's first slice: the others may have nothing else to do */
 #define SLICE_FIRST 256    /* the others have nothing to do until it is in */
 #define SLICE_ENTRIES 2048
 
@@ -320,12 +320,12 @@ static void root_is_there(struct intake *intake, struct dir_node *dir, const str
 }
 
 /* So many names a job as the slice had time for, or fewer, so that every worker
- * gets some. */
-static uint32_t most_looks(const struct intake *intake, const struct dir_node *dir, uint32_t listed,
-                           uint32_t looked_at)
+ * gets some of those that are @left. */
+static uint32_t most_looks(const struct intake *intake, const struct job *job, uint32_t left, uint64_t looked_at)
 {
-	uint32_t share = (listed - looked_at) / intake->jobs + 1;
-	uint32_t most = looked_at < share ? looked_at : share, least = dir->is_root ? LOOK_LEAST_ROOT : LOOK_LEAST;
+	uint32_t share = left / intake->jobs + 1;
+	uint32_t most = looked_at < share ? (uint32_t)looked_at : share;
+	uint32_t least = job->dir->is_root && (job->flags & JOB_FIRST_SLICE) ? LOOK_LEAST_FIRST : LOOK_LEAST;
 
 	return most < least ? least : most;
 }
@@ -343,24 +343,28 @@ static void queue_look(struct intake *intake, struct dir_node *dir, const char *
 	}
 }
 
-/* Returns the last batch of files, if there is one. */
-static struct job *take_slice(struct intake *intake, struct dir_node *dir, const struct slice *slice)
+/* @up_to_date were looked at as well, and need nothing. Returns the last batch of files, if
+ * there is one. */
+static struct job *take_slice(struct intake *intake, const struct job *job, uint64_t up_to_date)
 {
+	struct dir_node *dir = job->dir;
 	struct job *batch = NULL, *later = NULL;
 	struct listed entry;
-	uint32_t looked_at = 0;
+	uint32_t left = slice_count(job->slice), most = 0;
 	const char *name;
 
-	for (uint32_t at = 0; (name = slice_next(slice, &at, &entry)) != NULL;) {
-		looked_at += entry.mode != 0;
-		if (!entry.err && !entry.mode)
-			queue_look(intake, dir, name, most_looks(intake, dir, slice_count(slice), looked_at), &later);
-		else if (entry.err)
+	for (uint32_t at = 0; (name = slice_next(job->slice, &at, &entry)) != NULL; left--) {
+		if (!entry.err && !entry.mode) {
+			if (most == 0) /* the first of them; all that follow are, too */
+				most = most_looks(intake, job, left, slice_count(job->slice) - left + up_to_date);
+			queue_look(intake, dir, name, most, &later);
+		} else if (entry.err) {
 			refuse(intake, dir, name, STAGE_STAT_SOURCE, entry.err);
-		else if (S_ISDIR(entry.mode))
+		} else if (S_ISDIR(entry.mode)) {
 			take_directory(intake, dir, &entry, name);
-		else
+		} else {
 			take_file(intake, dir, &entry, name, &batch);
+		}
 	}
 	if (batch)
 		ledger_queue(intake->ledger, batch);
@@ -372,13 +376,12 @@ static struct job *take_slice(struct intake *intake, struct dir_node *dir, const
 int intake_scanned(struct intake *intake, struct job *job, const struct record *record)
 {
 	const struct outcome *outcome = &record->scanned.outcome;
-	const struct slice *slice = job->slice;
 	struct dir_node *dir = job->dir;
 	bool first = job->flags & JOB_FIRST_SLICE;
 	bool failed = outcome->status == OUTCOME_FAILED;
 	struct report_subject subject = { dir, NULL, 0 };
 
-	if (slice_count(slice) != record->scanned.entries)
+	if (slice_count(job->slice) != record->scanned.entries)
 		return -EBADMSG;
 	if (first && record->scanned.usable) {
 		dir->usable = true;
@@ -401,7 +404,7 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 		queue_scan(intake, dir, record->scanned.cursor, 0);
 	}
 
-	struct job *batch = take_slice(intake, dir, slice);
+	struct job *batch = take_slice(intake, job, record->scanned.up_to_date);
 
 	/* A FINISH of its own would be a third of the jobs of a tree of small directories. */
 	if (batch && dir->pending == 2 && !dir->redone) /* it, and this listing */

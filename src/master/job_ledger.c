@@ -311,7 +311,7 @@ void ledger_sent(struct job_ledger *ledger, struct job *job, unsigned slot, uint
 	job->state = JOB_SENT;
 	job->slot = (int)slot;
 	job->sent_ns = now_ns;
-	if (job->dir && job->kind != JOB_LOOK) /* which opens the source's side only */
+	if (job->dir && job->kind != JOB_LOOK) /* which mostly opens the source's side only */
 		job->dir->open_in = (int)slot;
 	ledger->sent_of[job->class]++;
 	list_insert(&ledger->held[slot], ledger->held[slot].last, job);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define LOOK_NS (8 * NS_PER_MS) /* the looks of one listing; about two batches */
-#define LOOK_FIRST_NS (2 * NS_PER_MS) /* of an operand's: the other workers have nothing to do until it is in */
+#define LOOK_FIRST_NS NS_PER_MS  /* of an operand's: the other workers may have nothing to do until it is in */
 
 struct scan_context {
 	struct worker *worker;

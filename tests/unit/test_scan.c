@@ -1,4 +1,5 @@
 /* scan: each name once, whatever the slices; a cursor that another process can use; errors are errors. */
+#include "base/clock.h"
 #include "copy_fixture.h"
 
 #include <sys/wait.h>
@@ -308,6 +309,7 @@ static void what_comes_too_late_is_only_named(void **state)
 	bool last = false;
 
 	assert_int_equal(scanner_new(&scanner), 0);
+	clock_use_fake(NS_PER_S);
 	scanner_set_patience(scanner, 0);
 	assert_int_equal(scan_slice(scanner, f->place.src_fd, 0, 300, false, note_looks, &patient, &cursor, &last), 0);
 	assert_int_equal(patient.seen.names, 300);
@@ -317,6 +319,11 @@ static void what_comes_too_late_is_only_named(void **state)
 	patient.looked_at = 0;
 	assert_int_equal(scan_slice(scanner, f->place.src_fd, 0, 10, false, note_looks, &patient, &cursor, &last), 0);
 	assert_int_equal(patient.looked_at, 10);
+	patient.looked_at = 0;
+	scanner_set_patience(scanner, 1);
+	assert_int_equal(scan_slice(scanner, f->place.src_fd, 0, 300, false, note_looks, &patient, &cursor, &last), 0);
+	assert_int_equal(patient.looked_at, 300);
+	clock_use_real();
 	free(patient.seen.count);
 	scanner_free(scanner);
 }

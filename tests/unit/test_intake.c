@@ -1,0 +1,170 @@
+/* Names that a listing had no time for: how many a job, and that none is lost. */
+#include "base/policy.h"
+#include "master/intake.h"
+#include "master/tally.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define JOBS 4
+
+struct fixture {
+	struct copy_policy policy;
+	struct tree_root root;
+	int after;
+	struct operands operands;
+	struct tally tally;
+	struct intake intake;
+	struct job *scan; /* of the operand, sent to slot 0 */
+};
+
+static struct job *send_scan(struct fixture *f)
+{
+	struct job *job = ledger_peek(f->intake.ledger, CLASS_SCAN);
+
+	assert_non_null(job);
+	assert_int_equal(job->kind, JOB_SCAN);
+	ledger_sent(f->intake.ledger, job, 0, 1);
+	return job;
+}
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+
+	f = (struct fixture){
+		.policy = { .preserve = PRESERVE_ALL },
+		.root = { .source = "src", .mode = S_IFDIR | 0755, .dest_dir = "", .dest_leaf = "" },
+		.after = -1,
+	};
+	f.operands = (struct operands){ .tree = { .roots = &f.root, .n_roots = 1 }, .after = &f.after };
+	f.intake = (struct intake){
+		.policy = &f.policy, .operands = &f.operands, .ledger = ledger_new(JOBS), .links = link_table_new(),
+		.tally = &f.tally, .jobs = JOBS, .batch_limit = 16,
+	};
+	intake_begin(&f.intake);
+	f.scan = send_scan(&f);
+	*state = &f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	intake_done(&f->intake);
+	ledger_free(f->intake.ledger);
+	link_table_free(f->intake.links);
+	tally_done(&f->tally);
+	return 0;
+}
+
+/* A slice comes back: so many looked at, so many more only named, so many complete already. */
+static void list(struct fixture *f, struct job *scan, uint32_t looked_at, uint32_t named, uint32_t up_to_date, bool last)
+{
+	char name[16];
+	struct record record = { .kind = RECORD_ENTRY, .job = scan->id };
+
+	for (uint32_t i = 0; i < looked_at + named; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		record.entry = (struct listed){ .ino = i + 100, .nlink = 1, .mode = i < looked_at ? S_IFREG | 0644 : 0 };
+		intake_entry(&f->intake, scan, &record, name);
+	}
+	record = (struct record){ .kind = RECORD_SCANNED, .job = scan->id };
+	record.scanned.entries = looked_at + named;
+	record.scanned.up_to_date = up_to_date;
+	record.scanned.usable = 1;
+	record.scanned.last = last;
+	assert_int_equal(intake_scanned(&f->intake, scan, &record), 0);
+	ledger_done(f->intake.ledger, scan);
+}
+
+/* Takes the LOOKs out of the queue: how many jobs, of @ret_names names. */
+static unsigned take_looks(struct fixture *f, unsigned *ret_names)
+{
+	unsigned jobs = 0;
+	struct job *job;
+
+	*ret_names = 0;
+	while ((job = ledger_peek(f->intake.ledger, CLASS_SCAN)) != NULL && job->kind == JOB_LOOK) {
+		jobs++;
+		*ret_names += job->entries;
+		ledger_sent(f->intake.ledger, job, 1, 1);
+		ledger_done(f->intake.ledger, job);
+	}
+	return jobs;
+}
+
+static void an_operands_first_names_are_spread_in_pairs(void **state)
+{
+	struct fixture *f = *state;
+	unsigned names;
+
+	list(f, f->scan, 1, 9, 0, true);
+	assert_int_equal(take_looks(f, &names), 5);
+	assert_int_equal(names, 9);
+}
+
+static void of_a_later_slice_by_at_least_four(void **state)
+{
+	struct fixture *f = *state;
+	unsigned names;
+
+	list(f, f->scan, 3, 0, 0, false);
+	f->scan = send_scan(f);
+	list(f, f->scan, 1, 100, 0, true);
+	assert_int_equal(take_looks(f, &names), 25);
+	assert_int_equal(names, 100);
+}
+
+static void as_many_as_the_listing_had_time_for(void **state)
+{
+	struct fixture *f = *state;
+	unsigned names;
+
+	list(f, f->scan, 20, 200, 0, true);
+	assert_int_equal(take_looks(f, &names), 10);
+	assert_int_equal(names, 200);
+}
+
+/* What is complete in the destination was looked at too, though no entry came up for it. */
+static void complete_ones_count_as_looked_at(void **state)
+{
+	struct fixture *f = *state;
+	unsigned names;
+
+	list(f, f->scan, 0, 200, 20, true);
+	assert_int_equal(take_looks(f, &names), 10);
+	assert_int_equal(names, 200);
+}
+
+static void but_every_worker_gets_some(void **state)
+{
+	struct fixture *f = *state;
+	unsigned names;
+
+	list(f, f->scan, 1000, 100, 1000, true);
+	assert_int_equal(take_looks(f, &names), 4);
+	assert_int_equal(names, 100);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_operands_first_names_are_spread_in_pairs),
+		TEST(of_a_later_slice_by_at_least_four),
+		TEST(as_many_as_the_listing_had_time_for),
+		TEST(complete_ones_count_as_looked_at),
+		TEST(but_every_worker_gets_some),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
