@@ -150,7 +150,8 @@ def run_rounds(row, course, rounds):
   contestants = [c for c in row.contestants if usable(c, result)]
   for turn in range(rounds):
     shift = turn % len(contestants)
-    for contestant in contestants[shift:] + contestants[:shift]:
+    order = contestants[shift:] + contestants[:shift]
+    for contestant in order[::-1] if turn % 2 else order:  # so that nobody always comes after the same one
       if contestant.name in result.failures or turn >= (contestant.rounds or rounds):
         continue
       try:
