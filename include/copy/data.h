@@ -61,7 +61,8 @@ struct data_request {
 	bool dst_longer;      /* what it has behind the source's end stays, and so does its size */
 	void (*activity)(int activity, void *arg); /* told of each read, and of its end; may be NULL */
 	void *activity_arg;
-	void (*moves)(void *arg); /* called before the first byte, where it was not cloned; may be NULL */
+	int (*moves)(void *arg); /* called before the first byte, where it was not cloned; may be NULL.
+	                          * A negative return stops the copy with that value */
 	void *moves_arg;
 	bool unknown_size;    /* read to the end whatever st_size says (/proc, --copy-contents) */
 };
@@ -78,6 +79,9 @@ struct data_result {
  * after @size (it changed); or -errno with ret->stage set. After success on the
  * whole file the destination's size is exact (trailing hole by ftruncate). */
 int data_copy(struct data *data, const struct data_request *request, struct data_result *ret);
+
+/* True when a new whole file would first be tried to clone, and may well be. */
+bool data_may_clone(struct data *data, dev_t src_dev, dev_t dst_dev, uint64_t size);
 
 /* A small file in two halves, so that what is read can be looked at before it is written.
  * data_is_plain(): it would be read and written in one go, neither cloned nor offloaded.

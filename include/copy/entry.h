@@ -31,10 +31,17 @@ struct copier {
 	time_t run_start;      /* CLOCK_REALTIME seconds: what is younger was made while we ran */
 	void (*activity)(int activity, void *arg); /* enum copy_activity; may be NULL */
 	void *activity_arg;
+	bool named_only;       /* learned: files without a name cannot be had, or not be given one (unnamed.h) */
 	long run_start_ns;     /* nanoseconds part of run_start. Files are stamped by CLOCK_REALTIME_COARSE:
 	                        * its first reading past the CLOCK_REALTIME of the start parts what was
 	                        * there from what this run makes, exactly (a wait of one tick) */
 };
+
+static inline void copier_activity(const struct copier *copier, enum copy_activity now)
+{
+	if (copier->activity)
+		copier->activity(now, copier->activity_arg);
+}
 
 /* The two directories of a batch, open, with what is known of the destination's. */
 struct place {

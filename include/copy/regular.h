@@ -18,14 +18,6 @@
 
 void regular_copy(struct copier *copier, const struct place *place, const struct entry *entry, struct outcome *ret);
 
-/* Opens the source and checks that it is what the scan saw. Returns a
- * descriptor, or -1 with *@ret filled. */
-int regular_open_source(const struct copier *copier, const struct place *place, const struct entry *entry,
-                        struct stat *ret_st, struct outcome *ret);
-
-/* True when nothing about the open source has changed since @before. */
-bool regular_is_unchanged(int src_fd, const struct stat *before);
-
 /* Closes @fd, flushing first under --sync=file: the last moment a write can be
  * reported as lost. False: *@ret is filled. */
 bool regular_close(const struct copier *copier, int fd, struct outcome *ret);

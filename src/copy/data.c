@@ -130,14 +130,23 @@ void run_went_by(struct run *run, enum data_method method)
 		run->ret->method = method;
 }
 
-static bool may_clone(const struct run *run)
+bool data_may_clone(struct data *data, dev_t src_dev, dev_t dst_dev, uint64_t size)
 {
-	const struct copy_policy *policy = run->data->policy;
+	const struct copy_policy *policy = data->policy;
 
 	if (policy->reflink == REFLINK_ALWAYS)
 		return true;
-	return policy->reflink == REFLINK_AUTO && policy->sparse == SPARSE_AUTO && run->request->dst_fresh &&
-	       run->request->length > 0 && !run->request->unknown_size && !run->pair->no_clone;
+	return policy->reflink == REFLINK_AUTO && policy->sparse == SPARSE_AUTO && size > 0 &&
+	       !device_pair_of(&data->pairs, src_dev, dst_dev)->no_clone;
+}
+
+static bool may_clone(const struct run *run)
+{
+	const struct data_request *request = run->request;
+
+	if (run->data->policy->reflink != REFLINK_ALWAYS && (!request->dst_fresh || request->unknown_size))
+		return false;
+	return data_may_clone(run->data, request->src_dev, request->dst_dev, request->length);
 }
 
 /* The first rung. Returns 1 when everything is shared now, 0 to go on, or -errno. */
@@ -407,11 +416,8 @@ static int check_end(struct run *run)
 
 bool data_is_plain(struct data *data, dev_t src_dev, dev_t dst_dev, uint64_t size)
 {
-	const struct copy_policy *policy = data->policy;
-	bool clones = policy->reflink == REFLINK_AUTO && policy->sparse == SPARSE_AUTO && size > 0 &&
-	              !device_pair_of(&data->pairs, src_dev, dst_dev)->no_clone;
-
-	return size < OFFLOAD_MIN && policy->sparse != SPARSE_ALWAYS && policy->reflink != REFLINK_ALWAYS && !clones;
+	return size < OFFLOAD_MIN && data->policy->sparse != SPARSE_ALWAYS &&
+	       !data_may_clone(data, src_dev, dst_dev, size);
 }
 
 bool data_take(struct data *data, int fd, uint64_t size)
@@ -454,7 +460,7 @@ int data_copy(struct data *data, const struct data_request *request, struct data
 	if (may_clone(&run))
 		r = try_clone(&run);
 	if (r == 0 && request->moves)
-		request->moves(request->moves_arg);
+		r = request->moves(request->moves_arg);
 	if (r == 0)
 		r = copy_range(&run);
 	if (r >= 0)

@@ -130,8 +130,7 @@ bool node_begin(const struct copier *copier, const struct place *place, const st
 {
 	int flags = AT_NO_AUTOMOUNT | (entry->follow ? 0 : AT_SYMLINK_NOFOLLOW);
 
-	if (copier->activity)
-		copier->activity(COPY_ACTIVITY_METADATA, copier->activity_arg);
+	copier_activity(copier, COPY_ACTIVITY_METADATA);
 	if (fstatat(place->src_fd, entry->src_name, ret_src, flags) < 0)
 		return entry_fail(ret, errno == ENOENT ? STAGE_SOURCE_CHANGED : STAGE_STAT_SOURCE, errno);
 	if (!entry_is_same(entry, ret_src))

@@ -25,6 +25,7 @@
 #include "copy/partial.h"
 #include "copy/regular.h"
 #include "copy/replace.h"
+#include "copy/source.h"
 #include "copy/temp_name.h"
 #include "copy/trailer.h"
 
@@ -85,7 +86,7 @@ static int open_temp(const struct copier *copier, const struct place *place, con
 static int open_source(const struct copier *copier, const struct place *place, const struct entry *entry,
                        struct stat *ret_src, struct outcome *ret)
 {
-	CLEANUP_FD int fd = regular_open_source(copier, place, entry, ret_src, ret);
+	CLEANUP_FD int fd = source_open(copier, place, entry, ret_src, ret);
 
 	if (fd < 0)
 		return -1;
@@ -193,7 +194,7 @@ static bool copy_piece(const struct range *range, uint64_t start, uint64_t end)
 
 	if (r < 0)
 		return data_failed(range->ret, r, &result);
-	if (!regular_is_unchanged(range->src_fd, range->src))
+	if (!source_is_unchanged(range->src_fd, range->src))
 		return entry_fail(range->ret, STAGE_SOURCE_CHANGED, ESTALE);
 	/* What a close after this worker's death would be told, nobody would hear. */
 	if (fdatasync(range->dst_fd) < 0 && errno != EINVAL)
@@ -225,8 +226,7 @@ void entry_range(struct copier *copier, const struct place *place, const struct 
 		entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
 		return;
 	}
-	if (copier->activity)
-		copier->activity(COPY_ACTIVITY_WRITE, copier->activity_arg);
+	copier_activity(copier, COPY_ACTIVITY_WRITE);
 	entry_done(ret, OUTCOME_COPIED, DATA_NONE, 0);
 	while ((r = trailer_next(dst_fd, entry->size, end, offset + length, PIECE, &start, &end)) > 0)
 		if (!copy_piece(&range, start, end))

@@ -7,7 +7,8 @@
  * it, one write fills it, and its time, set last, says that it is whole. That
  * saves the rename, which costs 20 to 30 % on small files. Everything else is
  * filled under a temporary name, 0600, and renamed; a big one says in an xattr
- * what it is of, so that --resume can go on inside it (see partial.c).
+ * what it is of, so that --resume can go on inside it (see partial.c). A bigger file that can be
+ * cloned into such a directory has no name before it is whole (see unnamed.c).
  *
  * Of a small file in such a directory the listing's ctime serves as the first look:
  * one fstat a file less, 2.5 % of its copy.
@@ -35,7 +36,9 @@
 #include "copy/partial.h"
 #include "copy/replace.h"
 #include "copy/scan.h"
+#include "copy/source.h"
 #include "copy/temp_name.h"
+#include "copy/unnamed.h"
 
 /* One write of the data ladder's buffer: a small file. */
 #define ONE_WRITE (UINT64_C(256) << 10)
@@ -55,89 +58,13 @@ struct attempt {
 	bool taken;    /* read already, and unchanged since it was listed */
 	bool to_mark;  /* its temporary file is filled from front to back, so a later run may go on in it */
 	bool marked;   /* and says what it is of */
+	bool unnamed;  /* only a clone goes into it */
 	uint64_t offset; /* what lies before it was copied by an earlier run */
 };
-
-static void activity(const struct copier *copier, enum copy_activity now)
-{
-	if (copier->activity)
-		copier->activity(now, copier->activity_arg);
-}
 
 static bool contents_of_special(const struct entry *entry)
 {
 	return !S_ISREG(entry->mode);
-}
-
-static int open_retry(int dir_fd, const char *name, int flags)
-{
-	int fd;
-
-	do
-		fd = openat(dir_fd, name, flags | O_CLOEXEC | O_NOCTTY);
-	while (fd < 0 && errno == EINTR);
-	return fd;
-}
-
-/* Somebody holds a lease on the file (an SMB server, an NFS server's delegation),
- * and O_NONBLOCK does not wait for it to be given up. Waits, once it is certain
- * that this is a file and not a FIFO. */
-static int open_leased(const struct place *place, const struct entry *entry)
-{
-	CLEANUP_FD int fd = open_retry(place->src_fd, entry->src_name, O_PATH | (entry->follow ? 0 : O_NOFOLLOW));
-	char path[32];
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -1;
-	if (!S_ISREG(st.st_mode)) {
-		errno = EAGAIN;
-		return -1;
-	}
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return open_retry(AT_FDCWD, path, O_RDONLY);
-}
-
-int regular_open_source(const struct copier *copier, const struct place *place, const struct entry *entry,
-                        struct stat *ret_st, struct outcome *ret)
-{
-	/* O_NONBLOCK: a FIFO put in a file's place must not hold the worker. */
-	int flags = O_RDONLY | (entry->follow ? 0 : O_NOFOLLOW) | (contents_of_special(entry) ? 0 : O_NONBLOCK);
-	CLEANUP_FD int fd = -1;
-
-	activity(copier, COPY_ACTIVITY_METADATA);
-	fd = open_retry(place->src_fd, entry->src_name, flags);
-	if (fd < 0 && errno == EAGAIN)
-		fd = open_leased(place, entry);
-	if (fd < 0) {
-		/* Gone, or a symlink or socket now. */
-		bool changed = errno == ENOENT || errno == ENXIO || (errno == ELOOP && !entry->follow);
-
-		entry_fail(ret, changed ? STAGE_SOURCE_CHANGED : STAGE_OPEN_SOURCE, errno);
-		return -1;
-	}
-	if (fstat(fd, ret_st) < 0) {
-		entry_fail(ret, STAGE_STAT_SOURCE, errno);
-		return -1;
-	}
-	if (!entry_is_same(entry, ret_st)) {
-		entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
-		return -1;
-	}
-	return take_fd(&fd);
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-bool regular_is_unchanged(int src_fd, const struct stat *before)
-{
-	struct stat now;
-
-	return fstat(src_fd, &now) == 0 && now.st_size == before->st_size &&
-	       same_time(&now.st_mtim, &before->st_mtim) && same_time(&now.st_ctim, &before->st_ctim);
 }
 
 bool regular_close(const struct copier *copier, int fd, struct outcome *ret)
@@ -145,11 +72,11 @@ bool regular_close(const struct copier *copier, int fd, struct outcome *ret)
 	int err = 0;
 
 	if (copier->policy->sync == SYNC_FILE) {
-		activity(copier, COPY_ACTIVITY_FLUSH);
+		copier_activity(copier, COPY_ACTIVITY_FLUSH);
 		do
 			err = fsync(fd) < 0 ? errno : 0;
 		while (err == EINTR);
-		activity(copier, COPY_ACTIVITY_METADATA);
+		copier_activity(copier, COPY_ACTIVITY_METADATA);
 	}
 	if (err) {
 		close(fd);
@@ -165,7 +92,7 @@ static bool data_failed(struct attempt *at, int err, const struct data_result *r
 	if (err != -ESTALE)
 		return entry_fail(at->ret, result->stage ? result->stage : STAGE_READ_SOURCE, -err);
 	/* Not as long as it said, and yet the same: then its size never meant anything. */
-	at->lies = regular_is_unchanged(at->src_fd, &at->src);
+	at->lies = source_is_unchanged(at->src_fd, &at->src);
 	at->again = true;
 	return entry_fail(at->ret, STAGE_SOURCE_CHANGED, ESTALE);
 }
@@ -187,15 +114,15 @@ static bool take(struct attempt *at)
 	    !entry_in_place(copier, at->place, entry) ||
 	    !data_is_plain(data, entry->dev, at->place->dst_dev, entry->size))
 		return false;
-	activity(copier, COPY_ACTIVITY_METADATA);
-	fd = open_retry(at->place->src_fd, entry->src_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+	copier_activity(copier, COPY_ACTIVITY_METADATA);
+	fd = source_open_unseen(at->place, entry);
 	if (fd < 0)
 		return false;
-	activity(copier, COPY_ACTIVITY_READ);
+	copier_activity(copier, COPY_ACTIVITY_READ);
 	at->taken = data_take(data, fd, entry->size) && fstat(fd, &at->src) == 0 && entry_is_same(entry, &at->src) &&
 	            (uint64_t)at->src.st_size == entry->size && scan_changed_ns(&at->src) == entry->changed_ns &&
 	            is_small(at);
-	activity(copier, COPY_ACTIVITY_METADATA);
+	copier_activity(copier, COPY_ACTIVITY_METADATA);
 	if (!at->taken)
 		return false;
 	/* As it was before our own read. */
@@ -205,12 +132,17 @@ static bool take(struct attempt *at)
 	return true;
 }
 
-static void mark(void *arg)
+static int moves(void *arg)
 {
 	struct attempt *at = arg;
 
+	if (at->unnamed) {
+		at->unnamed = false;
+		return -ENOTTY;
+	}
 	if (at->to_mark && !at->marked)
 		at->marked = partial_mark(at->copier, at->dst_fd, &at->src);
+	return 0;
 }
 
 static bool copy_data(struct attempt *at, int dst_fd)
@@ -227,7 +159,7 @@ static bool copy_data(struct attempt *at, int dst_fd)
 		.dst_fresh = true,
 		.activity = at->copier->activity,
 		.activity_arg = at->copier->activity_arg,
-		.moves = mark,
+		.moves = moves,
 		.moves_arg = at,
 		.unknown_size = at->lies || contents_of_special(at->entry),
 	};
@@ -235,10 +167,10 @@ static bool copy_data(struct attempt *at, int dst_fd)
 	int err;
 
 	at->dst_fd = dst_fd;
-	activity(at->copier, COPY_ACTIVITY_WRITE);
+	copier_activity(at->copier, COPY_ACTIVITY_WRITE);
 	err = at->taken ? data_put(at->copier->data, dst_fd, request.size, &result)
 	                : data_copy(at->copier->data, &request, &result);
-	activity(at->copier, COPY_ACTIVITY_METADATA);
+	copier_activity(at->copier, COPY_ACTIVITY_METADATA);
 	if (err < 0)
 		return data_failed(at, err, &result);
 	entry_done(at->ret, OUTCOME_COPIED, result.method, result.bytes);
@@ -299,7 +231,7 @@ static bool fill(struct attempt *at, int dst_fd, mode_t mode)
 
 	/* A small file too: its one read(2) goes page by page, and its times are older. */
 	if (ok && !at->taken && !contents_of_special(at->entry) &&
-	    !regular_is_unchanged(at->src_fd, &at->src)) {
+	    !source_is_unchanged(at->src_fd, &at->src)) {
 		at->again = true;
 		ok = entry_fail(at->ret, STAGE_SOURCE_CHANGED, ESTALE);
 	}
@@ -356,6 +288,43 @@ static bool copy_in_place(struct attempt *at)
 		return true;
 	unlinkat(place->dst_fd, at->entry->dst_name, 0);
 	return false;
+}
+
+/* A file without a name, when it may be cloned into one; else -1. */
+static int open_unnamed(struct attempt *at, mode_t *ret_mode)
+{
+	struct copier *copier = at->copier;
+	const struct place *place = at->place;
+
+	if (!entry_in_place(copier, place, at->entry) || copier->policy->attributes_only || contents_of_special(at->entry) ||
+	    at->lies || !data_may_clone(copier->data, at->src.st_dev, place->dst_dev, (uint64_t)at->src.st_size))
+		return -1;
+	metadata_look(copier->metadata, at->src_fd, &at->src);
+	*ret_mode = create_mode(at);
+	return unnamed_create(copier, place, *ret_mode);
+}
+
+/* Copies it so that it has no name before it is whole. False: it has to go by a temporary one. */
+static bool copy_unnamed(struct attempt *at, bool *ret_ok)
+{
+	mode_t mode;
+	int first = open_unnamed(at, &mode), r;
+	CLEANUP_FD int fd = first < 0 ? -1 : fcntl(first, F_DUPFD_CLOEXEC, 0);
+
+	/* Named when its first descriptor is closed, as that may yet say that something was lost. */
+	at->unnamed = fd >= 0;
+	if (!at->unnamed) {
+		close_fd(first);
+		return false;
+	}
+	*ret_ok = fill(at, first, mode);
+	if (!*ret_ok)
+		return at->unnamed; /* not any more where it could not be cloned */
+	at->unnamed = false;
+	r = unnamed_publish(at->copier, at->place, fd, at->entry->dst_name);
+	if (r == -EEXIST) /* as in copy_in_place() */
+		*ret_ok = entry_fail(at->ret, STAGE_JUST_CREATED, EEXIST);
+	return r == 0 || r == -EEXIST;
 }
 
 /* The temporary file: a new one, or what a killed run has left of this very copy. */
@@ -458,12 +427,13 @@ static bool attempt(struct attempt *at)
 {
 	struct existing existing = { 0 };
 	CLEANUP_FD int src_fd = -1;
+	bool ok;
 
-	at->again = at->to_mark = at->marked = at->taken = false;
+	at->again = at->to_mark = at->marked = at->taken = at->unnamed = false;
 	at->offset = 0;
 	if (refused_early(at, &existing))
 		return false;
-	src_fd = take(at) ? at->src_fd : regular_open_source(at->copier, at->place, at->entry, &at->src, at->ret);
+	src_fd = take(at) ? at->src_fd : source_open(at->copier, at->place, at->entry, &at->src, at->ret);
 	if (src_fd < 0) {
 		at->again = at->ret->stage == STAGE_SOURCE_CHANGED;
 		return false;
@@ -471,6 +441,8 @@ static bool attempt(struct attempt *at)
 	at->src_fd = src_fd;
 	if (entry_in_place(at->copier, at->place, at->entry) && is_small(at))
 		return copy_in_place(at);
+	if (copy_unnamed(at, &ok))
+		return ok;
 	if (at->copier->policy->update == UPDATE_ALL &&
 	    !existing_decide(at->copier, at->place, at->entry, &at->src, &existing, at->ret))
 		return false;
