@@ -14,8 +14,9 @@
  *   COPY           taken over from others, by who holds nothing: not to wait behind
  *                  a job that may take long, or hang
  *
- * Where files are cloned few are big: most come as COPY, a few in a batch, or half of
- * the time would be the way to the master and back.
+ * Where files are cloned few are big: most come as COPY, a few in a batch, and those that
+ * were listed before that was known are sent several at once, or a quarter of the time
+ * would be the way to the master and back.
  *
  * A FINISH goes to the worker that has its directory open, in hand or next in line there;
  * to any other only when that takes nothing more and the other holds nothing, or when
@@ -72,18 +73,29 @@ static bool may_start_big(const struct dispatch *dispatch, unsigned held)
 	const struct job_ledger *ledger = dispatch->ledger;
 	unsigned keep = dispatch->in_use > 1 && ledger_queued(ledger, CLASS_SCAN) ? 1 : 0;
 
-	return held == 0 && ledger_sent_of(ledger, CLASS_BIG) + keep < dispatch->in_use;
+	return held == 0 && (dispatch->clones || ledger_sent_of(ledger, CLASS_BIG) + keep < dispatch->in_use);
+}
+
+/* Behind something big: nothing, unless it is cloned in no time. Then as much again as may
+ * turn out not to be cloned. */
+static struct job *pick_clone(const struct dispatch *dispatch, unsigned slot)
+{
+	const struct job_ledger *ledger = dispatch->ledger;
+	struct job *big = ledger_peek(ledger, CLASS_BIG);
+
+	if (!dispatch->clones || ledger_outstanding_bytes(ledger, slot) >= BIG_CLONE)
+		return NULL;
+	return big && big->kind == JOB_COPY && big->bytes < BIG_CLONE ? big : ledger_peek_own_copy(ledger, slot);
 }
 
 static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
 	unsigned held = ledger_outstanding(ledger, slot);
-	uint64_t bytes = ledger_outstanding_bytes(ledger, slot);
 	struct job *job;
 
-	if (bytes >= BIG_FILE) /* clones: as many again as may turn out not to be any */
-		return dispatch->clones && held < 2 && bytes < BIG_CLONE ? ledger_peek_own_copy(ledger, slot) : NULL;
+	if (ledger_outstanding_bytes(ledger, slot) >= BIG_FILE)
+		return pick_clone(dispatch, slot);
 	if ((job = ledger_peek_near(ledger, CLASS_FINISH, slot)) != NULL &&
 	    (!job->dir || job->dir->open_in == (int)slot || ledger_queued(ledger, CLASS_FINISH) > FINISH_MOST))
 		return job;

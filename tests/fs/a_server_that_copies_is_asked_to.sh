@@ -1,13 +1,14 @@
 #!/bin/sh
 # One file in ranges by several workers, on a server that copies by itself: most of it is
-# never read or written here, and the summary says so.
+# never read or written here, and the summary says so. Which is faster is measured in the
+# copy: the server is so slow that a busy machine does not matter.
 . "${0%/*}/lib.sh"
 need jq
 if ! [ -x "${FAULTFS:-}" ] || ! [ -c /dev/fuse ]; then
   skip "no FUSE here"
 fi
 mkdir "$ram/backing" slow
-"$FAULTFS" --latency-us=1000 --copy-offload --stats="$PWD/stats" --pid-file="$PWD/pid" "$ram/backing" slow ||
+"$FAULTFS" --latency-us=20000 --copy-offload --stats="$PWD/stats" --pid-file="$PWD/pid" "$ram/backing" slow ||
   skip "faultfs cannot be mounted here"
 head -c 200000000 /dev/urandom >"$ram/backing/big"
 

@@ -131,26 +131,45 @@ static void nothing_is_put_behind_a_big_file(void **state)
 	assert_int_equal(ledger_queued(f->ledger, CLASS_BIG), 3);
 }
 
-/* Of what may turn out not to be cloned one more job waits behind the first; nothing else. */
-static void where_files_are_cloned_two_jobs_of_them_at_most(void **state)
+/* As much waits behind the first as may turn out not to be cloned; nothing else. */
+static void where_files_are_cloned_they_wait_behind_each_other(void **state)
 {
 	struct fixture *f = *state;
 	const uint32_t cloned[DATA_COUNT] = { [DATA_REFLINK] = 1 };
 
 	alive = f->dispatch.in_use = 1;
 	for (int i = 0; i < 6; i++)
-		queue(f, CLASS_COPY, JOB_COPY, BIG_FILE);
+		queue(f, CLASS_COPY, JOB_COPY, BIG_CLONE / 3);
 	dispatch_run(&f->dispatch, 1);
 	assert_held(f, 1, 0, 0);
 	dispatch_learn_way(&f->dispatch, cloned, BIG_FILE);
 	f->dispatch.entry_ns = 1000; /* a clone is short: the window would take eight */
 	queue(f, CLASS_LINK, JOB_LINK, 0);
 	queue(f, CLASS_SCAN, JOB_SCAN, 0);
-	queue(f, CLASS_BIG, JOB_COPY, BIG);
+	queue(f, CLASS_BIG, JOB_BEGIN, 0);
 	dispatch_run(&f->dispatch, 1);
 	dispatch_run(&f->dispatch, 1);
-	assert_held(f, 2, 0, 0);
-	assert_int_equal(ledger_sent_of(f->ledger, CLASS_COPY), 2);
+	assert_held(f, 4, 0, 0);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_COPY), 4);
+}
+
+/* Those that were listed before it was known that they are cloned. */
+static void big_ones_that_are_cloned_go_several_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dispatch.clones = true;
+	f->dispatch.entry_ns = 1000;
+	alive = 1;
+	for (int i = 0; i < 30; i++)
+		queue(f, CLASS_BIG, JOB_COPY, BIG_FILE);
+	queue(f, CLASS_COPY, JOB_COPY, 1);
+	dispatch_run(&f->dispatch, 1);
+	assert_held(f, 8, 0, 0);
+	alive = 3;
+	dispatch_run(&f->dispatch, 1);
+	assert_held(f, 8, 8, 8);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_BIG), 24);
 }
 
 static void a_very_big_one_stays_alone_where_files_are_cloned(void **state)
@@ -166,6 +185,21 @@ static void a_very_big_one_stays_alone_where_files_are_cloned(void **state)
 	dispatch_run(&f->dispatch, 1);
 	assert_held(f, 1, 1, 1);
 	assert_int_equal(ledger_sent_of(f->ledger, CLASS_BIG), 3);
+}
+
+static void nor_does_it_go_behind_one_that_is_not(void **state)
+{
+	struct fixture *f = *state;
+
+	alive = f->dispatch.in_use = 1;
+	f->dispatch.clones = true;
+	queue(f, CLASS_COPY, JOB_COPY, BIG_FILE);
+	dispatch_run(&f->dispatch, 1);
+	queue(f, CLASS_BIG, JOB_COPY, BIG);
+	queue(f, CLASS_COPY, JOB_COPY, BIG_FILE);
+	dispatch_run(&f->dispatch, 1);
+	assert_held(f, 2, 0, 0);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_BIG), 0);
 }
 
 /* While workers are still being started: the next one shall find work, too. */
@@ -277,8 +311,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_each_before_a_second),
 		TEST(nothing_is_put_behind_a_big_file),
-		TEST(where_files_are_cloned_two_jobs_of_them_at_most),
+		TEST(where_files_are_cloned_they_wait_behind_each_other),
+		TEST(big_ones_that_are_cloned_go_several_at_once),
 		TEST(a_very_big_one_stays_alone_where_files_are_cloned),
+		TEST(nor_does_it_go_behind_one_that_is_not),
 		TEST(one_each_is_not_a_second_one),
 		TEST(what_was_moved_last_says_that_big_files_take_long),
 		TEST(nobody_at_one_job_for_long_gets_another),
