@@ -23,12 +23,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-struct faultfs faultfs = {.threads = 128, .time_granularity_ns = 1};
+struct faultfs faultfs = {.time_granularity_ns = 1};
 
 static const char usage[] =
 	"faultfs [OPTION]... BACKING MOUNTPOINT\n"
 	"  --latency-us=N          every request waits so long, side by side with the others\n"
-	"  --threads=N             requests served at once (128)\n"
 	"  --cache[=SECONDS]       names and attributes may be cached (1; without it not at all)\n"
 	"  --readdirplus           answer listings with attributes\n"
 	"  --copy-offload          serve copy_file_range (without it: ENOSYS)\n"
@@ -47,14 +46,13 @@ static const char usage[] =
 	"NAME is a shell pattern for the last part of the path.\n";
 
 enum option_code {
-	OPT_LATENCY = 256, OPT_THREADS, OPT_CACHE, OPT_READDIRPLUS, OPT_OFFLOAD, OPT_WRITEBACK,
+	OPT_LATENCY = 256, OPT_CACHE, OPT_READDIRPLUS, OPT_OFFLOAD, OPT_WRITEBACK,
 	OPT_FAIL, OPT_SHORT, OPT_HANG, OPT_CONTROL, OPT_REFUSE, OPT_GRANULARITY,
 	OPT_VFAT, OPT_HOLES, OPT_STATS, OPT_PID, OPT_FOREGROUND,
 };
 
 static const struct option long_options[] = {
 	{"latency-us", required_argument, NULL, OPT_LATENCY},
-	{"threads", required_argument, NULL, OPT_THREADS},
 	{"cache", optional_argument, NULL, OPT_CACHE},
 	{"readdirplus", no_argument, NULL, OPT_READDIRPLUS},
 	{"copy-offload", no_argument, NULL, OPT_OFFLOAD},
@@ -119,9 +117,6 @@ static int take_option(int opt, const char *value)
 	case OPT_LATENCY:
 		faultfs.latency_ns = strtoull(value, NULL, 10) * 1000;
 		return 0;
-	case OPT_THREADS:
-		faultfs.threads = (unsigned)strtoul(value, NULL, 10);
-		return faultfs.threads > 0 ? 0 : -1;
 	case OPT_CACHE:
 		faultfs.cache_s = value ? strtod(value, NULL) : 1;
 		return 0;
@@ -291,18 +286,13 @@ static int say_ready(int ready_fd)
 
 static int serve(int ready_fd)
 {
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	pthread_t thread;
 	int r;
 
-	if (!config || pthread_create(&thread, NULL, serve_signals, NULL) != 0 || write_pid() != 0 ||
+	if (pthread_create(&thread, NULL, serve_signals, NULL) != 0 || write_pid() != 0 ||
 	    say_ready(ready_fd) != 0)
 		return 1;
-	fuse_loop_cfg_set_clone_fd(config, 1);
-	fuse_loop_cfg_set_max_threads(config, faultfs.threads);
-	fuse_loop_cfg_set_idle_threads(config, faultfs.threads);
-	r = fuse_session_loop_mt(faultfs.session, config);
-	fuse_loop_cfg_destroy(config);
+	r = queue_run();
 	if (stats_write() < 0)
 		perror("faultfs: stats");
 	return r < 0;

@@ -1,9 +1,9 @@
 /*
  * faultfs: a passthrough file system that is slow, weak or broken on purpose.
  *
- * faultfs.c holds the command line, the counters and the session; faultfs_rules.c
- * decides what happens to a request; faultfs_node.c maps inodes; faultfs_ops.c
- * and faultfs_io.c serve the requests.
+ * faultfs.c holds the command line and the session; faultfs_queue.c lets requests
+ * wait; faultfs_rules.c counts them and decides what happens to one; faultfs_node.c
+ * maps inodes; faultfs_ops.c and faultfs_io.c serve the requests.
  */
 #pragma once
 
@@ -46,7 +46,6 @@ struct rule {
 struct faultfs {
 	uint64_t latency_ns;
 	double cache_s;
-	unsigned threads;
 	uint64_t time_granularity_ns;
 	bool readdirplus, copy_offload, writeback, hide_holes, like_vfat, foreground;
 	bool refused[FAULT_OPS]; /* EPERM, or EOPNOTSUPP for xattrs */
@@ -89,7 +88,7 @@ struct proc_path node_path(const struct node *node);
 /* faultfs_rules.c */
 int rule_parse(enum rule_kind kind, const char *text);
 int refuse_parse(const char *list);
-/* Counts the request, waits its latency, hangs it if a rule says so; returns 0 or the errno to answer with.
+/* Counts the request, hangs it if a rule says so; returns 0 or the errno to answer with.
  * @name is the entry's for requests that name one in a directory, else NULL. */
 int request_admit(enum fault_op op, struct node *node, const char *name);
 /* Counts, refuses and fails one part of a setattr, without a latency of its own. */
@@ -98,8 +97,16 @@ int request_part(enum fault_op op, struct node *node);
 int request_limit(enum fault_op op, struct node *node, uint64_t offset, size_t *size);
 /* True if reads or writes of this file are limited, so that the page cache must not hide it. */
 bool request_is_limited(struct node *node);
+/* True if there is a rule that hangs requests. */
+bool rules_hang(void);
+/* So many wait now. */
+void stats_waiting(uint64_t now);
 int stats_write(void);
 void stats_reset(void);
+
+/* faultfs_queue.c */
+/* Serves until the file system is taken down, or told to end. Returns 0 or -errno. */
+int queue_run(void);
 
 /* faultfs_ops.c, faultfs_io.c */
 extern const struct fuse_lowlevel_ops faultfs_ops;

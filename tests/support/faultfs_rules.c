@@ -1,9 +1,8 @@
 /*
- * What happens to a request: it is counted, waits, and may hang, fail or be cut short.
+ * What happens to a request: it is counted, and may hang, fail or be cut short.
  *
- * Each request waits in the thread that serves it, so requests wait side by
- * side as they would on a network; a delay in one queue would measure that
- * queue. The number waiting at once is recorded, to prove it.
+ * The number waiting at once is recorded, to prove that they wait side by side, as
+ * they would on a network.
  */
 #include "faultfs.h"
 
@@ -33,8 +32,7 @@ static const struct {
 };
 
 static _Atomic uint64_t counts[FAULT_OPS];
-static _Atomic uint64_t waiting[FAULT_OPS + 1], most_waiting[FAULT_OPS + 1]; /* the last: of all kinds */
-static _Atomic uint64_t hanging, bytes_read, bytes_written;
+static _Atomic uint64_t most_waiting, hanging, bytes_read, bytes_written;
 
 static int op_parse(const char *name, size_t length)
 {
@@ -113,23 +111,19 @@ static void sleep_ns(uint64_t ns)
 		;
 }
 
-static void begin_wait(int kind)
+void stats_waiting(uint64_t now)
 {
-	uint64_t now = atomic_fetch_add(&waiting[kind], 1) + 1;
-	uint64_t most = atomic_load(&most_waiting[kind]);
-
-	while (now > most && !atomic_compare_exchange_weak(&most_waiting[kind], &most, now))
-		;
+	if (now > atomic_load(&most_waiting))
+		atomic_store(&most_waiting, now);
 }
 
-static void wait_latency(enum fault_op op)
+bool rules_hang(void)
 {
-	begin_wait(op);
-	begin_wait(FAULT_OPS);
-	if (faultfs.latency_ns)
-		sleep_ns(faultfs.latency_ns);
-	atomic_fetch_sub(&waiting[op], 1);
-	atomic_fetch_sub(&waiting[FAULT_OPS], 1);
+	for (unsigned i = 0; i < faultfs.n_rules; i++) {
+		if (faultfs.rules[i].kind == RULE_HANG)
+			return true;
+	}
+	return false;
 }
 
 /* Until the control file appears or the file system is taken down. PATH.hanging tells a test it has begun. */
@@ -186,8 +180,7 @@ int request_admit(enum fault_op op, struct node *node, const char *name)
 {
 	atomic_fetch_add(&counts[op], 1);
 	if (op == FAULT_OP_forget)
-		return 0; /* has no answer, so nothing waits for it */
-	wait_latency(op);
+		return 0; /* has no answer */
 	if (rule_find(RULE_HANG, op, node, name))
 		hang();
 	return verdict(op, node, name);
@@ -245,12 +238,11 @@ int stats_write(void)
 		if (op != FAULT_OP_forget && (op < FAULT_OP_chmod || op > FAULT_OP_utimens))
 			total += count;
 		if (count)
-			fprintf(out, "%s %llu\n%s_at_once %llu\n", op_names[op], (unsigned long long)count,
-				op_names[op], (unsigned long long)atomic_load(&most_waiting[op]));
+			fprintf(out, "%s %llu\n", op_names[op], (unsigned long long)count);
 	}
 	fprintf(out,
 		"requests %llu\nrequests_at_once %llu\nhanging %llu\nbytes_read %llu\nbytes_written %llu\n",
-		(unsigned long long)total, (unsigned long long)atomic_load(&most_waiting[FAULT_OPS]),
+		(unsigned long long)total, (unsigned long long)atomic_load(&most_waiting),
 		(unsigned long long)atomic_load(&hanging), (unsigned long long)atomic_load(&bytes_read),
 		(unsigned long long)atomic_load(&bytes_written));
 	return fclose(out) == 0 ? rename(temporary, faultfs.stats_path) : -1;
@@ -258,11 +250,9 @@ int stats_write(void)
 
 void stats_reset(void)
 {
-	for (int op = 0; op < FAULT_OPS; op++) {
+	for (int op = 0; op < FAULT_OPS; op++)
 		atomic_store(&counts[op], 0);
-		atomic_store(&most_waiting[op], 0);
-	}
-	atomic_store(&most_waiting[FAULT_OPS], 0);
+	atomic_store(&most_waiting, 0);
 	atomic_store(&bytes_read, 0);
 	atomic_store(&bytes_written, 0);
 }
