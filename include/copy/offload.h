@@ -63,11 +63,15 @@ void offload_learn(struct device_pair *pair, int src_fd, int dst_fd);
 
 /* Before a trial; @trial may be NULL. True: hold it, and say so when it is over. False:
  * another worker has held it, and the verdict is @pair's now; or does so still, and
- * @pair stays on trial. Who dies with it leaves the others without a verdict. */
+ * @pair stays on trial. */
 bool offload_trial_begin(struct offload_trial *trial, struct device_pair *pair);
 
 /* The verdict, if there is one, is @pair's; without one another may try. */
 void offload_trial_end(struct offload_trial *trial, const struct device_pair *pair);
+
+/* A worker died: if it held the trial, another may try. So may one while the holder lives,
+ * if it was not that; then what the first finds is its own. */
+void offload_trial_abandon(struct offload_trial *trial);
 
 /* Notes that a clone, or a copy's first call, failed with errno @err. */
 void offload_clone_failed(struct device_pair *pair, int err);

@@ -150,6 +150,12 @@ void offload_trial_end(struct offload_trial *trial, const struct device_pair *pa
 		atomic_store(&trial->verdict, (uint32_t)pair->offload);
 }
 
+void offload_trial_abandon(struct offload_trial *trial)
+{
+	if (atomic_load(&trial->verdict) == OFFLOAD_UNKNOWN)
+		atomic_store(&trial->pair, 0);
+}
+
 void offload_clone_failed(struct device_pair *pair, int err)
 {
 	if (err == ENOSYS || err == ENOTTY || err == EOPNOTSUPP || err == EXDEV || err == EPERM)

@@ -202,6 +202,7 @@ void pool_bury(struct worker_pool *pool, unsigned slot)
 	worker_done(&place->process);
 	completion_queue_reset_lane(pool->queue, slot);
 	gauge_reset(pool->board, slot);
+	offload_trial_abandon(pool->trial);
 	pool->alive--;
 }
 

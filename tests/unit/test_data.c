@@ -374,6 +374,18 @@ static void while_another_tries_the_others_copy(void **state)
 	assert_copies(DATA_OFFLOAD);
 	assert_int_equal(bent.cfr.calls, 2 + 3);
 
+	/* And where who held it died; a verdict outlives who found it. */
+	slow_trial = (struct offload_trial){ 0 };
+	assert_true(offload_trial_begin(&slow_trial, &pair));
+	offload_trial_abandon(&slow_trial);
+	as_another_worker(&slow_trial);
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.calls, 2 + 3);
+	offload_trial_abandon(&slow_trial);
+	as_another_worker(&slow_trial);
+	assert_copies(DATA_OFFLOAD);
+	assert_int_equal(bent.cfr.calls, 3);
+
 	/* Of other devices it says nothing. */
 	slow_trial = (struct offload_trial){ .pair = 1, .verdict = OFFLOAD_REFUSED };
 	as_another_worker(&slow_trial);

@@ -1,6 +1,7 @@
 /* The pool: submit and the result as a record, close, join, terminate, a death. */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "copy/offload.h"
 #include "copy/temp_name.h"
 #include "ipc/job.h"
 #include "ipc/record.h"
@@ -30,6 +31,16 @@ struct fixture {
 	struct worker_pool *pool;
 	struct record last;
 };
+
+static unsigned abandoned;
+
+void __wrap_offload_trial_abandon(struct offload_trial *trial);
+
+void __wrap_offload_trial_abandon(struct offload_trial *trial)
+{
+	assert_non_null(trial);
+	abandoned++;
+}
 
 static int set_up(void **state)
 {
@@ -156,7 +167,9 @@ static void a_dead_workers_slot_is_filled_again(void **state)
 
 	worker_terminate(worker);
 	assert_int_equal(worker_join(worker, clock_now_ns() + LONG), 0);
+	abandoned = 0;
 	pool_bury(f->pool, 2);
+	assert_int_equal(abandoned, 1);
 	assert_false(pool_has(f->pool, 2));
 	assert_int_equal(pool_alive(f->pool), 2);
 	assert_int_equal(pool_start(f->pool, 2), 0);
