@@ -51,6 +51,10 @@ int open_dirs_dest_parent(struct open_dirs *dirs, const struct job_view *job, co
 void open_dirs_keep(struct open_dirs *dirs, const struct job_view *job, int src_fd, int dst_fd,
                     const struct dest_directory *dest);
 
+/* The destination side alone, to remove things in it where there is no source any more.
+ * Returns a descriptor the caller owns, or -errno. */
+int open_dirs_dest_alone(struct open_dirs *dirs, const struct job_view *job, struct place *ret_place);
+
 /* Forgets a finished directory. */
 void open_dirs_drop(struct open_dirs *dirs, const struct job_view *job);
 

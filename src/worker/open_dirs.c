@@ -262,10 +262,16 @@ static struct open_dir *keep_source(struct open_dirs *dirs, const struct job_vie
 	return oldest;
 }
 
+/* Another SOURCE may land there. */
+static bool is_shared(const struct open_dirs *dirs, const struct job_view *job)
+{
+	return dirs->tree->roots[job->root].shared_name || (job->flags & JOB_SHARED_NAME);
+}
+
 static void keep_dest(struct open_dirs *dirs, const struct job_view *job, struct open_dir *dir, int dst_fd,
                       const struct dest_directory *dest)
 {
-	bool shared = dirs->tree->roots[job->root].shared_name || (job->flags & JOB_SHARED_NAME);
+	bool shared = is_shared(dirs, job);
 
 	dir->place = (struct place){
 		.src_fd = dir->place.src_fd, .dst_fd = dst_fd, .made = dest->made && !shared, .shared_name = shared,
@@ -321,6 +327,17 @@ const struct place *open_dirs_get(struct open_dirs *dirs, const struct job_view 
 	dest.swept = false; /* as far as is known here */
 	keep_dest(dirs, job, dir, take_fd(&dst_fd), &dest);
 	return &dir->place;
+}
+
+int open_dirs_dest_alone(struct open_dirs *dirs, const struct job_view *job, struct place *ret_place)
+{
+	bool shared = is_shared(dirs, job);
+	int fd = open_dirs_dest(dirs, dest_path(dirs, job), O_PATH);
+
+	*ret_place = (struct place){
+		.src_fd = -1, .dst_fd = fd, .made = (job->flags & JOB_DIR_MADE) && !shared, .shared_name = shared,
+	};
+	return fd;
 }
 
 void open_dirs_drop(struct open_dirs *dirs, const struct job_view *job)

@@ -105,6 +105,25 @@ static bool is_unswept(struct worker *worker, const struct job_view *job, const 
 	return true;
 }
 
+static void discard_one(struct worker *worker, const struct place *place, const struct job_view *job,
+                        const struct entry *entry, struct outcome *ret);
+
+/* The directory cannot be had, its source may be gone: what ranges have made goes all the same. */
+static void give_up_all(struct worker *worker, const struct job_view *job, const struct outcome *outcome)
+{
+	struct job_view view = *job;
+	struct job_entry named;
+	struct place place;
+	CLEANUP_FD int fd = ends_a_file(job->kind) ? open_dirs_dest_alone(worker->dirs, job, &place) : -1;
+
+	while (fd >= 0 && job_view_next(&view, &named)) {
+		struct entry entry = describe(worker, job, &named);
+
+		discard_one(worker, &place, job, &entry, NULL);
+	}
+	tell_all_failed(&worker->tell, job, outcome);
+}
+
 static void each_entry(struct worker *worker, const struct job_view *job, entry_fn *one)
 {
 	struct outcome outcome = { 0 };
@@ -113,7 +132,7 @@ static void each_entry(struct worker *worker, const struct job_view *job, entry_
 	struct job_entry named;
 
 	if (!place) {
-		tell_all_failed(&worker->tell, job, &outcome);
+		give_up_all(worker, job, &outcome);
 		return;
 	}
 	if ((job->flags & JOB_REDO) || is_unswept(worker, job, place))

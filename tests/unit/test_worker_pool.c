@@ -144,6 +144,37 @@ static void a_job_comes_back_as_a_record(void **state)
 	assert_memory_equal(text, "hello", 5);
 }
 
+/* The directory of the source is gone: what ranges have left goes all the same. */
+static void without_its_source_a_file_in_ranges_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	static const enum job_kind kinds[] = { JOB_DISCARD, JOB_COMMIT };
+	char path[128];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct job_view view = { .id = 5 + i, .kind = kinds[i], .dir_id = 2, .dir = "gone", .target = ".temp" };
+		struct job_entry entry = { .name = "file", .name_len = 4, .mode = f->root.mode, .ino = 1, .size = 5 };
+		struct job_buffer frame = { 0 };
+
+		snprintf(path, sizeof(path), "%s/gone", f->dir);
+		assert_int_equal(mkdir(path, 0700), 0);
+		snprintf(path, sizeof(path), "%s/gone/.temp", f->dir);
+		close(open(path, O_WRONLY | O_CREAT, 0600));
+		view.dir_ino = 1; /* not that one */
+		job_begin(&frame, &view);
+		job_add(&frame, &entry);
+		pool_submit(f->pool, 1, frame.data, frame.len);
+		pool_flush(f->pool);
+		job_buffer_done(&frame);
+		f->last.kind = 0;
+		await_done(f);
+		assert_int_equal(f->last.job, 5 + i);
+		assert_int_equal(access(path, F_OK), -1);
+		snprintf(path, sizeof(path), "%s/gone", f->dir);
+		assert_int_equal(rmdir(path), 0);
+	}
+}
+
 static void closed_workers_end_what_they_hold_and_exit(void **state)
 {
 	struct fixture *f = *state;
@@ -215,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		POOL_TEST(a_job_comes_back_as_a_record),
+		POOL_TEST(without_its_source_a_file_in_ranges_leaves_nothing),
 		POOL_TEST(closed_workers_end_what_they_hold_and_exit),
 		POOL_TEST(a_dead_workers_slot_is_filled_again),
 		POOL_TEST(what_is_sent_to_the_dead_is_lost_with_them),
