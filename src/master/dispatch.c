@@ -67,13 +67,19 @@ static bool may_scan(const struct dispatch *dispatch, uint64_t at_once)
 	       ledger_sent_of(ledger, CLASS_SCAN) < at_once;
 }
 
-/* A big file may start here; one worker is kept for the scan while there is one. */
-static bool may_start_big(const struct dispatch *dispatch, unsigned held)
+/* A copy that likely is a clone, and if it is not, is soon done. */
+static bool is_quick(const struct dispatch *dispatch, const struct job *big)
+{
+	return dispatch->clones && big->kind == JOB_COPY && big->bytes < BIG_CLONE;
+}
+
+/* It may start here; one worker is kept for the scan while there is one. */
+static bool may_start_big(const struct dispatch *dispatch, const struct job *big, unsigned held)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
 	unsigned keep = dispatch->in_use > 1 && ledger_queued(ledger, CLASS_SCAN) ? 1 : 0;
 
-	return held == 0 && (dispatch->clones || ledger_sent_of(ledger, CLASS_BIG) + keep < dispatch->in_use);
+	return held == 0 && (is_quick(dispatch, big) || ledger_sent_of(ledger, CLASS_BIG) + keep < dispatch->in_use);
 }
 
 /* Behind something big: nothing, unless it is cloned in no time. Then as much again as may
@@ -85,7 +91,7 @@ static struct job *pick_clone(const struct dispatch *dispatch, unsigned slot)
 
 	if (!dispatch->clones || ledger_outstanding_bytes(ledger, slot) >= BIG_CLONE)
 		return NULL;
-	return big && big->kind == JOB_COPY && big->bytes < BIG_CLONE ? big : ledger_peek_own_copy(ledger, slot);
+	return big && is_quick(dispatch, big) ? big : ledger_peek_own_copy(ledger, slot);
 }
 
 static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
@@ -104,7 +110,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t
 	if (now_ns >= dispatch->eager_ns && may_scan(dispatch, most(1, dispatch->in_use / EAGER_PART)))
 		return ledger_peek_near(ledger, CLASS_SCAN, slot);
 	if ((job = ledger_peek(ledger, CLASS_BIG)) != NULL) {
-		if (may_start_big(dispatch, held))
+		if (may_start_big(dispatch, job, held))
 			return job;
 		if (ledger_sent_of(ledger, CLASS_BIG) == 0 && held > 0)
 			return NULL; /* let one run dry for it */

@@ -187,6 +187,20 @@ static void a_very_big_one_stays_alone_where_files_are_cloned(void **state)
 	assert_int_equal(ledger_sent_of(f->ledger, CLASS_BIG), 3);
 }
 
+static void and_one_worker_stays_free_of_them_for_the_scan(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dispatch.clones = true;
+	f->dispatch.eager_ns = 100; /* it is too early to list ahead */
+	for (int i = 0; i < 3; i++)
+		queue(f, CLASS_BIG, i ? JOB_COPY : JOB_BEGIN, BIG);
+	queue(f, CLASS_SCAN, JOB_SCAN, 0);
+	dispatch_run(&f->dispatch, 1);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_BIG), 2);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_SCAN), 1);
+}
+
 static void nor_does_it_go_behind_one_that_is_not(void **state)
 {
 	struct fixture *f = *state;
@@ -314,6 +328,7 @@ int main(void)
 		TEST(where_files_are_cloned_they_wait_behind_each_other),
 		TEST(big_ones_that_are_cloned_go_several_at_once),
 		TEST(a_very_big_one_stays_alone_where_files_are_cloned),
+		TEST(and_one_worker_stays_free_of_them_for_the_scan),
 		TEST(nor_does_it_go_behind_one_that_is_not),
 		TEST(one_each_is_not_a_second_one),
 		TEST(what_was_moved_last_says_that_big_files_take_long),
