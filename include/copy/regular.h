@@ -2,8 +2,8 @@
  * One regular file (or, under copy_contents, whatever can be read like one).
  *
  * Promises what entry.h does; in particular one read and one write for a small
- * file in a directory this run made, and for all others a temporary name that
- * only a complete copy leaves.
+ * file in a directory this run made; no name for a bigger one that is cloned there;
+ * and for all others a temporary name that only a complete copy leaves.
  *
  * Runs in: the worker.  Blocks: as the file systems do.  Allocates: no.
  * Owns: nothing beyond the call.

@@ -431,6 +431,7 @@ static bool attempt(struct attempt *at)
 
 	at->again = at->to_mark = at->marked = at->taken = at->unnamed = false;
 	at->offset = 0;
+	at->existing = NULL;
 	if (refused_early(at, &existing))
 		return false;
 	src_fd = take(at) ? at->src_fd : source_open(at->copier, at->place, at->entry, &at->src, at->ret);

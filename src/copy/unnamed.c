@@ -25,6 +25,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* It says nothing of the next file. */
+static bool is_passing(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOSPC || err == EDQUOT || err == EIO ||
+	       err == EEXIST;
+}
+
 int unnamed_create(struct copier *copier, const struct place *place, mode_t mode)
 {
 	int fd;
@@ -34,7 +41,7 @@ int unnamed_create(struct copier *copier, const struct place *place, mode_t mode
 	do
 		fd = openat(place->dst_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
 	while (fd < 0 && errno == EINTR);
-	copier->named_only = fd < 0;
+	copier->named_only = fd < 0 && !is_passing(errno);
 	return fd;
 }
 
@@ -47,7 +54,6 @@ int unnamed_publish(struct copier *copier, const struct place *place, int fd, co
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (linkat(AT_FDCWD, path, place->dst_fd, name, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
-	if (errno != EEXIST)
-		copier->named_only = true;
+	copier->named_only = !is_passing(errno);
 	return -errno;
 }

@@ -32,7 +32,7 @@ while :; do :; done # until it is off
 EOF
 chmod 755 "$TEST_DIR/init"
 
-timeout 240 linux.uml mem=1g rootfstype=hostfs rootflags=/ ro "init=$TEST_DIR/init" con=null con0=null,fd:1 \
+HOME=$TEST_DIR timeout 240 linux.uml mem=1g rootfstype=hostfs rootflags=/ ro "init=$TEST_DIR/init" con=null con0=null,fd:1 \
   quiet >"$out" 2>&1 || :
 status=$(sed -n 's/^the test ended with \([0-9]*\).*/\1/p' "$out")
 [ "$status" = 0 ] && exit

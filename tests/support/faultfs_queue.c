@@ -33,7 +33,7 @@ static struct request *first, **last = &first;
 static uint64_t waiting;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t served = PTHREAD_COND_INITIALIZER;
-static unsigned in_threads;
+static int in_threads;
 
 static uint64_t now_ns(void)
 {
@@ -109,16 +109,21 @@ static int receive(struct fuse_buf *in)
 	return size == -EAGAIN || size == -EINTR ? 0 : size;
 }
 
+static void count_thread(int change)
+{
+	pthread_mutex_lock(&lock);
+	in_threads += change;
+	pthread_cond_signal(&served);
+	pthread_mutex_unlock(&lock);
+}
+
 static void *serve_in_thread(void *arg)
 {
 	struct request *request = arg;
 
 	serve_now(&request->buf);
 	free(request);
-	pthread_mutex_lock(&lock);
-	in_threads--;
-	pthread_cond_signal(&served);
-	pthread_mutex_unlock(&lock);
+	count_thread(-1);
 	return NULL;
 }
 
@@ -142,21 +147,27 @@ static bool takes_long(const struct fuse_buf *buf)
 	}
 }
 
-static void serve(struct request *request)
+/* False: it has no thread. */
+static bool serve_aside(struct request *request)
 {
 	pthread_attr_t detached;
 	pthread_t thread;
-	int r = EAGAIN;
+	bool ok;
 
-	if (takes_long(&request->buf) && pthread_attr_init(&detached) == 0) {
-		pthread_mutex_lock(&lock);
-		in_threads++;
-		pthread_mutex_unlock(&lock);
-		pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-		r = pthread_create(&thread, &detached, serve_in_thread, request);
-		pthread_attr_destroy(&detached);
-	}
-	if (r == 0)
+	if (!takes_long(&request->buf) || pthread_attr_init(&detached) != 0)
+		return false;
+	count_thread(1);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	ok = pthread_create(&thread, &detached, serve_in_thread, request) == 0;
+	pthread_attr_destroy(&detached);
+	if (!ok)
+		count_thread(-1);
+	return ok;
+}
+
+static void serve(struct request *request)
+{
+	if (serve_aside(request))
 		return;
 	serve_now(&request->buf);
 	free(request);

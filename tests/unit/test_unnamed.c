@@ -1,6 +1,8 @@
 /* unnamed: a bigger file that can be cloned has no name before it is whole. */
 #include "copy_fixture.h"
 
+#include "copy/existing.h"
+
 #include <linux/fs.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -16,6 +18,18 @@ static struct {
 } fake;
 
 int __wrap_ioctl(int fd, unsigned long request, ...);
+static unsigned handed_down;
+
+void __wrap_existing_hand_down(const struct copier *copier, const struct existing *existing, int fd);
+
+void __wrap_existing_hand_down(const struct copier *copier, const struct existing *existing, int fd)
+{
+	(void)copier;
+	(void)existing;
+	(void)fd;
+	handed_down++;
+}
+
 int __real_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
 int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
 int __real_openat64(int fd, const char *name, int flags, ...);
@@ -179,6 +193,21 @@ static void what_cannot_be_cloned_goes_by_a_temporary_name(void **state)
 	assert_int_equal(fake.links, 0);
 }
 
+static void a_failure_of_the_moment_is_not_remembered(void **state)
+{
+	struct fixture *f = fixture_of(state);
+
+	fake.tmpfile_errno = ENFILE;
+	copy_once(f);
+	fake.tmpfile_errno = 0;
+	fake.link_errno = fake.path_link_errno = ENOSPC;
+	copy_once(f);
+	fake.link_errno = fake.path_link_errno = 0;
+	copy_once(f);
+	assert_int_equal(fake.tmpfiles, 3);
+	assert_int_equal(fake.clones, 4);
+}
+
 static void where_there_are_no_such_files_it_is_asked_once(void **state)
 {
 	struct fixture *f = *state;
@@ -262,6 +291,35 @@ static void a_source_that_changes_is_cloned_once_more(void **state)
 	assert_int_equal(count_entries("d"), 0);
 }
 
+static void clone_it(void)
+{
+	fake.clone_errno = 0;
+}
+
+static void change_it_and_clone_the_next(void)
+{
+	change_it();
+	fake.at_clone = clone_it;
+}
+
+static void all_but_the_first(void)
+{
+	fake.at_clone = change_it_and_clone_the_next;
+}
+
+/* The second time it is cloned, though the first time it had to go another way. */
+static void what_was_found_there_at_first_is_forgotten(void **state)
+{
+	struct fixture *f = fixture_of(state);
+
+	fake.clone_errno = EINVAL;
+	fake.at_clone = all_but_the_first;
+	handed_down = 0;
+	copy_once(f);
+	assert_int_equal(fake.clones, 3);
+	assert_int_equal(handed_down, 0);
+}
+
 static void a_clone_or_nothing(void **state)
 {
 	struct fixture *f = fixture_of(state);
@@ -293,10 +351,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_has_no_name_until_it_is_whole, begin, fixture_teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_cloned_goes_by_a_temporary_name, begin, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_failure_of_the_moment_is_not_remembered, begin, fixture_teardown),
 		cmocka_unit_test_setup_teardown(where_there_are_no_such_files_it_is_asked_once, begin, fixture_teardown),
 		cmocka_unit_test_setup_teardown(proc_names_it_where_the_descriptor_may_not, begin, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_name_that_is_taken_is_not_touched, begin, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_source_that_changes_is_cloned_once_more, begin, fixture_teardown),
+		cmocka_unit_test_setup_teardown(what_was_found_there_at_first_is_forgotten, begin, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_clone_or_nothing, begin, fixture_teardown),
 		cmocka_unit_test_setup_teardown(not_where_something_may_be_there, begin, fixture_teardown),
 	};
