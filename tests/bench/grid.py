@@ -105,14 +105,13 @@ class Course:
     if row.lone_file:
       self.source += '/f0000000.dat'
     self.finished = None
-    self.warm_up()
     if row.into_finished_copy:
       self.finished = f'{place}/finished'
       subprocess.run(['cp', '-a', '-T', places.below(self.source), places.below(self.finished)], check=True)
 
   def warm_up(self):
-    """One untimed copy: on a virtual machine memory costs most when it is first touched, and the first
-    program of the first round would pay for all."""
+    """One untimed copy, before each timed one: what ran just before decides what state the kernel's caches
+    and the free memory are in, a tenth of the time, and no order of a few rounds makes that even."""
     copy = f'{self.place}/warm-up'
     subprocess.run(['cp', '-a', '-T', places.below(self.source), places.below(copy)], check=True)
     subprocess.run(['rm', '-rf', places.below(copy)], check=True)
@@ -122,6 +121,7 @@ class Course:
     self.copies += self.row.repeats
     paths = [self.finished or f'{self.place}/copy{n}' for n in range(first, self.copies)]
     commands = [contestant.command(self.tools, self.source, path) for path in paths]
+    self.warm_up()
     places.settle(places.below(self.place))
     places.touch_memory(self.row.tree.memory() * self.row.repeats)
     try:
