@@ -1,33 +1,15 @@
 /* big_file: what is split, how, and what ends it. */
-#include "base/policy.h"
+#include "intake_fixture.h"
+
 #include "copy/temp_name.h"
 #include "copy/trailer.h"
 #include "master/big_file.h"
-#include "master/tally.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include <cmocka.h>
 
 #define MIB (UINT64_C(1) << 20)
 #define SIZE (100 * MIB + 5)
 #define WORKERS 4
-
-struct fixture {
-	struct copy_policy policy;
-	struct tree_root root;
-	int after;
-	struct operands operands;
-	struct tally tally;
-	struct intake intake;
-	struct dir_node *dir;
-};
 
 static unsigned reports;
 static struct outcome reported;
@@ -45,55 +27,19 @@ void __wrap_report_outcome(struct report *report, const struct report_subject *s
 
 static int set_up(void **state)
 {
-	static struct fixture f;
-	struct job *scan;
+	struct fixture *f = intake_fixture(WORKERS);
 
 	reports = 0;
 	temp_name_begin_run();
-	f = (struct fixture){
-		.policy = { .preserve = PRESERVE_ALL },
-		.root = { .source = "src", .mode = S_IFDIR | 0755, .dest_dir = "", .dest_leaf = "", .slow = true },
-		.after = -1,
-	};
-	f.operands = (struct operands){ .tree = { .roots = &f.root, .n_roots = 1 }, .after = &f.after };
-	f.intake = (struct intake){
-		.policy = &f.policy, .operands = &f.operands, .ledger = ledger_new(WORKERS), .links = link_table_new(),
-		.tally = &f.tally, .jobs = WORKERS, .batch_limit = 16,
-	};
-	intake_begin(&f.intake);
-	scan = ledger_peek(f.intake.ledger, CLASS_SCAN);
-	f.dir = scan->dir;
-	ledger_sent(f.intake.ledger, scan, 0, 1);
-	ledger_done(f.intake.ledger, scan);
-	*state = &f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	intake_done(&f->intake);
-	ledger_free(f->intake.ledger);
-	link_table_free(f->intake.links);
-	tally_done(&f->tally);
+	f->root.slow = true;
+	ledger_done(f->intake.ledger, f->scan);
+	*state = f;
 	return 0;
 }
 
 static struct job_entry big(uint64_t size)
 {
 	return (struct job_entry){ .name = "big", .name_len = 3, .mode = S_IFREG | 0644, .size = size };
-}
-
-/* The next job of the class, which is of @kind, sent. */
-static struct job *send(struct fixture *f, enum job_class class, enum job_kind kind)
-{
-	struct job *job = ledger_peek(f->intake.ledger, class);
-
-	assert_non_null(job);
-	assert_int_equal(job->kind, kind);
-	ledger_sent(f->intake.ledger, job, 0, 1);
-	return job;
 }
 
 static void end(struct fixture *f, struct job *job)
@@ -108,7 +54,7 @@ static void begin(struct fixture *f, char temp[static TEMP_NAME_SIZE])
 	struct job *job;
 
 	big_file_queue(&f->intake, f->dir, &entry);
-	job = send(f, CLASS_BIG, JOB_BEGIN);
+	job = send_next(f, CLASS_BIG, JOB_BEGIN);
 	snprintf(temp, TEMP_NAME_SIZE, "%s", ledger_view(job)->target);
 	assert_true(temp_name_is_for_ranges(temp));
 	big_file_begun(&f->intake, job);
@@ -117,7 +63,7 @@ static void begin(struct fixture *f, char temp[static TEMP_NAME_SIZE])
 
 static void range(struct fixture *f, const struct outcome *outcome)
 {
-	struct job *job = send(f, CLASS_BIG, JOB_RANGE);
+	struct job *job = send_next(f, CLASS_BIG, JOB_RANGE);
 
 	big_file_note(job, outcome);
 	big_file_range_over(&f->intake, job);
@@ -168,7 +114,7 @@ static void every_worker_has_one_and_together_they_are_the_file(void **state)
 
 	begin(f, temp);
 	while (ledger_peek(f->intake.ledger, CLASS_BIG)) {
-		struct job *job = send(f, CLASS_BIG, JOB_RANGE);
+		struct job *job = send_next(f, CLASS_BIG, JOB_RANGE);
 		const struct job_view *view = ledger_view(job);
 
 		assert_true(n < WORKERS);
@@ -200,7 +146,7 @@ static void the_last_one_commits(void **state)
 		range(f, i == 1 ? &by_server : &copied);
 	}
 	assert_int_equal(f->tally.range_bytes, SIZE);
-	job = send(f, CLASS_LINK, JOB_COMMIT);
+	job = send_next(f, CLASS_LINK, JOB_COMMIT);
 	assert_string_equal(ledger_view(job)->target, temp);
 	assert_false(job->flags & JOB_REDO); /* it must not take the place of what has its name */
 	whole = big_file_outcome(job, &copied);
@@ -227,7 +173,7 @@ static void one_failure_ends_it_once(void **state)
 	assert_int_equal(reports, 1);
 	assert_int_equal(reported.err, EIO);
 	assert_int_equal(f->tally.range_bytes, 0);
-	job = send(f, CLASS_LINK, JOB_DISCARD);
+	job = send_next(f, CLASS_LINK, JOB_DISCARD);
 	assert_string_equal(ledger_view(job)->target, temp);
 	end(f, job);
 	assert_null(ledger_peek(f->intake.ledger, CLASS_BIG));
@@ -245,10 +191,10 @@ static void a_source_that_changed_is_copied_by_one_worker(void **state)
 		begin(f, temp);
 		for (int i = 0; i < WORKERS; i++)
 			range(f, i == 2 ? why[n] : &copied);
-		job = send(f, CLASS_LINK, JOB_DISCARD);
+		job = send_next(f, CLASS_LINK, JOB_DISCARD);
 		assert_string_equal(ledger_view(job)->target, temp);
 		end(f, job);
-		job = send(f, CLASS_BIG, JOB_COPY);
+		job = send_next(f, CLASS_BIG, JOB_COPY);
 		assert_int_equal(job->entries, 1);
 		assert_string_equal(ledger_view(job)->target, "");
 		end(f, job);
@@ -269,7 +215,7 @@ static void in_the_end_nothing_is_begun_and_nothing_is_left(void **state)
 		range(f, i == 1 ? &changed : &copied);
 	assert_int_equal(reports, 1);
 	assert_int_equal(reported.stage, STAGE_SOURCE_CHANGED);
-	job = send(f, CLASS_LINK, JOB_DISCARD);
+	job = send_next(f, CLASS_LINK, JOB_DISCARD);
 	end(f, job);
 	assert_null(ledger_peek(f->intake.ledger, CLASS_BIG)); /* not once more */
 
@@ -280,11 +226,11 @@ static void in_the_end_nothing_is_begun_and_nothing_is_left(void **state)
 		range(f, &copied);
 	assert_int_equal(reports, 2);
 	assert_int_equal(reported.stage, STAGE_INTERRUPTED);
-	end(f, send(f, CLASS_LINK, JOB_DISCARD));
+	end(f, send_next(f, CLASS_LINK, JOB_DISCARD));
 
 	begin(f, temp); /* its BEGIN was on its way */
 	assert_null(ledger_peek(f->intake.ledger, CLASS_BIG));
-	job = send(f, CLASS_LINK, JOB_DISCARD);
+	job = send_next(f, CLASS_LINK, JOB_DISCARD);
 	assert_string_equal(ledger_view(job)->target, temp);
 	end(f, job);
 }

@@ -1,67 +1,11 @@
 /* Names that a listing had no time for: how many a job, and that none is lost. */
-#include "base/policy.h"
-#include "master/intake.h"
-#include "master/tally.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include <cmocka.h>
+#include "intake_fixture.h"
 
 #define JOBS 4
 
-struct fixture {
-	struct copy_policy policy;
-	struct tree_root root;
-	int after;
-	struct operands operands;
-	struct tally tally;
-	struct intake intake;
-	struct job *scan; /* of the operand, sent to slot 0 */
-};
-
-static struct job *send_scan(struct fixture *f)
-{
-	struct job *job = ledger_peek(f->intake.ledger, CLASS_SCAN);
-
-	assert_non_null(job);
-	assert_int_equal(job->kind, JOB_SCAN);
-	ledger_sent(f->intake.ledger, job, 0, 1);
-	return job;
-}
-
 static int set_up(void **state)
 {
-	static struct fixture f;
-
-	f = (struct fixture){
-		.policy = { .preserve = PRESERVE_ALL },
-		.root = { .source = "src", .mode = S_IFDIR | 0755, .dest_dir = "", .dest_leaf = "" },
-		.after = -1,
-	};
-	f.operands = (struct operands){ .tree = { .roots = &f.root, .n_roots = 1 }, .after = &f.after };
-	f.intake = (struct intake){
-		.policy = &f.policy, .operands = &f.operands, .ledger = ledger_new(JOBS), .links = link_table_new(),
-		.tally = &f.tally, .jobs = JOBS, .batch_limit = 16,
-	};
-	intake_begin(&f.intake);
-	f.scan = send_scan(&f);
-	*state = &f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	intake_done(&f->intake);
-	ledger_free(f->intake.ledger);
-	link_table_free(f->intake.links);
-	tally_done(&f->tally);
+	*state = intake_fixture(JOBS);
 	return 0;
 }
 
@@ -117,7 +61,7 @@ static void of_a_later_slice_by_at_least_four(void **state)
 	unsigned names;
 
 	list(f, f->scan, 3, 0, 0, false);
-	f->scan = send_scan(f);
+	f->scan = send_next(f, CLASS_SCAN, JOB_SCAN);
 	list(f, f->scan, 1, 100, 0, true);
 	assert_int_equal(take_looks(f, &names), 25);
 	assert_int_equal(names, 100);

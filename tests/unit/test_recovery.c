@@ -1,26 +1,7 @@
 /* recovery: what a dead worker held is done again, once; what is given up leaves nothing. */
-#include "base/policy.h"
+#include "intake_fixture.h"
+
 #include "master/recovery.h"
-#include "master/tally.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include <cmocka.h>
-
-struct fixture {
-	struct copy_policy policy;
-	struct tree_root root;
-	int after;
-	struct operands operands;
-	struct tally tally;
-	struct intake intake;
-	struct dir_node *dir; /* the operand's, with a piece pending that is nobody's */
-};
 
 static struct {
 	unsigned failures, ranges_over;
@@ -48,37 +29,11 @@ void __wrap_big_file_range_over(struct intake *intake, struct job *range)
 
 static int set_up(void **state)
 {
-	static struct fixture f;
-	struct job *scan;
+	struct fixture *f = intake_fixture(2);
 
 	memset(&seen, 0, sizeof(seen));
-	f = (struct fixture){
-		.policy = { .preserve = PRESERVE_ALL },
-		.root = { .source = "src", .mode = S_IFDIR | 0755, .dest_dir = "", .dest_leaf = "" },
-		.after = -1,
-	};
-	f.operands = (struct operands){ .tree = { .roots = &f.root, .n_roots = 1 }, .after = &f.after };
-	f.intake = (struct intake){
-		.policy = &f.policy, .operands = &f.operands, .ledger = ledger_new(2), .links = link_table_new(),
-		.tally = &f.tally, .jobs = 2, .batch_limit = 16,
-	};
-	intake_begin(&f.intake);
-	scan = ledger_peek(f.intake.ledger, CLASS_SCAN);
-	f.dir = scan->dir;
-	ledger_sent(f.intake.ledger, scan, 0, 1);
-	ledger_done(f.intake.ledger, scan);
-	*state = &f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	intake_done(&f->intake);
-	ledger_free(f->intake.ledger);
-	link_table_free(f->intake.links);
-	tally_done(&f->tally);
+	ledger_done(f->intake.ledger, f->scan); /* its piece of the directory is nobody's from now on */
+	*state = f;
 	return 0;
 }
 
