@@ -3,10 +3,10 @@
  *
  * Promises that a record says what is now true in the destination (or found in
  * the source), that it is validated before use, and that it carries no string
- * but the name in a scan record.
+ * but the names in a scan record.
  *
- * Runs in: both.  Blocks: never.  Allocates: no.  Owns: nothing; a decoded
- * name borrows the bytes it was decoded from.
+ * Runs in: both.  Blocks: never.  Allocates: no.  Owns: nothing; decoded
+ * names borrow the bytes they were decoded from.
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 #include "base/outcome.h"
 
 enum record_kind {
-	RECORD_ENTRY = 1, /* one name found by a scan */
+	RECORD_LISTED = 1, /* names found by a scan, as many as fit */
 	RECORD_SCANNED,   /* the slice is whole: only now do its entries count */
 	RECORD_RESULT,    /* one entry of a batch that has something to tell */
 	RECORD_DONE,      /* the job is done; entries without a RESULT were copied, nothing lost, or up to date */
@@ -30,20 +30,27 @@ struct listed {
 	int64_t accessed_ns;             /* atime, where changed_ns is known */
 	uint32_t mode, nlink;            /* mode 0: not looked at, only the name counts */
 	uint32_t err;                    /* positive errno: it could not be looked at; only the name counts */
+	uint32_t name_len;               /* without NUL */
+};
+
+/* A struct listed and its name with a NUL, one behind the other, unaligned: so they
+ * stand in a LISTED record, and so the master keeps them. */
+struct listed_names {
+	const uint8_t *bytes;
+	uint32_t size, count;
 };
 
 struct record {
 	uint16_t kind;
-	uint16_t name_len;   /* ENTRY; without NUL */
+	uint16_t names;      /* LISTED: how many follow */
 	uint32_t index;      /* RESULT: which entry of the batch; behind the last: its directory (JOB_FINISH_TOO) */
 	uint64_t job;
 	union {
-		struct listed entry;     /* ENTRY */
 		struct {             /* SCANNED */
 			uint64_t cursor;         /* where the next slice starts */
 			uint64_t dest_dev, dest_ino;
-			uint32_t entries;        /* ENTRY records of this slice */
-			uint32_t up_to_date;     /* files without one: found complete in the destination */
+			uint32_t entries;        /* names listed in this slice */
+			uint32_t up_to_date;     /* files not listed: found complete in the destination */
 			uint64_t up_to_date_bytes;
 			uint8_t last;            /* no further slice */
 			uint8_t made;            /* this job made the destination directory */
@@ -63,12 +70,20 @@ struct record {
 };
 
 #define RECORD_NAME_MAX 255
-#define RECORD_MAX (sizeof(struct record) + RECORD_NAME_MAX + 1)
+#define RECORD_MAX 4096 /* bytes; of LISTED, for the others are far shorter */
 
 /* Checks @len bytes that came out of a lane and copies the fixed part to
- * @ret_record. *@ret_name points into @bytes (NUL-terminated, no '/', not ""
- * "." or "..") for RECORD_ENTRY, else it is NULL. Returns 0 or -EBADMSG. */
-int record_parse(const void *bytes, size_t len, struct record *ret_record, const char **ret_name);
+ * @ret_record. *@ret_names is what a RECORD_LISTED brings, at least one and in @bytes: each
+ * ends in its NUL and is not "", "." or "..", nor has it a '/'. Returns 0 or -EBADMSG. */
+int record_parse(const void *bytes, size_t len, struct record *ret_record, struct listed_names *ret_names);
 
-/* Writes the record and name into @bytes (RECORD_MAX at least); returns the length. */
-size_t record_format(void *bytes, const struct record *record, const char *name);
+/* Writes the record into @bytes (RECORD_MAX of them); returns the length. A LISTED has no names yet. */
+size_t record_format(void *bytes, const struct record *record);
+
+/* Adds a name to the LISTED of @len bytes; @listed->name_len bytes of it count. Returns the
+ * new length, or 0 when there is no room for one more. An empty one has room for any. */
+size_t record_add_listed(void *bytes, size_t len, const struct listed *listed, const char *name);
+
+/* The one at *@at, 0 at first, which is moved on. Returns its name, which lies in @names, or
+ * NULL after the last. */
+const char *listed_next(const struct listed_names *names, uint32_t *at, struct listed *ret_listed);

@@ -56,8 +56,8 @@ struct job *intake_job(struct intake *intake, enum job_class class, enum job_kin
 /* True while an operand waits for another to end. */
 bool intake_has_more_operands(const struct intake *intake);
 
-/* A RECORD_ENTRY of a slice still in flight. */
-void intake_entry(struct intake *intake, struct job *job, const struct record *record, const char *name);
+/* Names of a slice still in flight. */
+void intake_listed(struct job *job, const struct listed_names *names);
 
 /* Its RECORD_SCANNED: the slice counts now. Returns 0, or -EBADMSG when the
  * number of entries is not what the worker says. The job is still the caller's. */

@@ -30,7 +30,8 @@ struct tell {
 	uint64_t activity_since;
 	uint64_t busy_since;       /* when the time below was last taken */
 	uint64_t cpu_before;
-	uint64_t record_space[(RECORD_MAX + 7) / 8];
+	size_t listed_len;         /* of the names gathered in @record_space; 0: none */
+	uint64_t record_space[RECORD_MAX / 8];
 };
 
 /* A job begins, an entry of it is taken in hand, the job ends. */
@@ -52,9 +53,12 @@ int tell_bytes(struct tell *tell, uint64_t bytes);
 int tell_and_obey(struct tell *tell, uint64_t bytes);
 
 /* Records. Each waits for room. */
-void tell_record(struct tell *tell, const struct record *record, const char *name);
+void tell_record(struct tell *tell, const struct record *record);
 void tell_result(struct tell *tell, const struct job_view *job, uint32_t index, const struct outcome *outcome);
 void tell_done(struct tell *tell, const struct job_view *job);
+
+/* A name that the job in hand has found. Told with others, before the next record. */
+void tell_listed(struct tell *tell, const struct listed *listed, const char *name);
 
 /* An entry's outcome: a RESULT, or a number in the DONE. */
 void tell_outcome(struct tell *tell, const struct job_view *job, uint32_t index, uint64_t size,

@@ -71,9 +71,9 @@ void job_buffer_done(struct job_buffer *buffer)
 	*buffer = (struct job_buffer){0};
 }
 
+/* There is room for it. */
 static void append(struct job_buffer *buffer, const void *bytes, size_t len)
 {
-	job_buffer_reserve(buffer, len);
 	memcpy(buffer->data + buffer->len, bytes, len);
 	buffer->len += len;
 }
@@ -106,6 +106,7 @@ void job_begin(struct job_buffer *buffer, const struct job_view *job)
 	};
 
 	buffer->len = 0;
+	job_buffer_reserve(buffer, sizeof(wire) + wire.dir_len + 1 + wire.target_len + 1);
 	append(buffer, &wire, sizeof(wire));
 	append(buffer, job->dir, wire.dir_len + 1);
 	append(buffer, job->target, wire.target_len + 1);
@@ -127,6 +128,7 @@ void job_add(struct job_buffer *buffer, const struct job_entry *entry)
 	};
 	struct job_wire head;
 
+	job_buffer_reserve(buffer, sizeof(wire) + entry->name_len + 1u);
 	append(buffer, &wire, sizeof(wire));
 	append(buffer, entry->name, entry->name_len);
 	append(buffer, "", 1);
@@ -213,7 +215,26 @@ static const char *take_string(const uint8_t **at, const uint8_t *end, size_t le
 	return text;
 }
 
-static bool take_entry(const uint8_t **at, const uint8_t *end, struct job_entry *ret_entry)
+/* What stands at @at, which is known to be an entry. Returns what comes behind it. */
+static const uint8_t *read_entry(const uint8_t *at, struct job_entry *ret_entry)
+{
+	struct entry_wire wire;
+
+	memcpy(&wire, at, sizeof(wire));
+	*ret_entry = (struct job_entry){
+		.name = (const char *)at + sizeof(wire),
+		.name_len = wire.name_len,
+		.mode = wire.mode,
+		.dev = wire.dev,
+		.ino = wire.ino,
+		.size = wire.size,
+		.changed_ns = wire.changed_ns,
+		.accessed_ns = wire.accessed_ns,
+	};
+	return at + sizeof(wire) + wire.name_len + 1;
+}
+
+static bool check_entry(const uint8_t **at, const uint8_t *end)
 {
 	struct entry_wire wire;
 	const char *name;
@@ -223,28 +244,15 @@ static bool take_entry(const uint8_t **at, const uint8_t *end, struct job_entry 
 	memcpy(&wire, *at, sizeof(wire));
 	*at += sizeof(wire);
 	name = take_string(at, end, wire.name_len);
-	if (!name || !is_name(name, wire.name_len) || wire.zero != 0)
-		return false;
-	*ret_entry = (struct job_entry){
-		.name = name,
-		.name_len = wire.name_len,
-		.mode = wire.mode,
-		.dev = wire.dev,
-		.ino = wire.ino,
-		.size = wire.size,
-		.changed_ns = wire.changed_ns,
-		.accessed_ns = wire.accessed_ns,
-	};
-	return true;
+	return name && is_name(name, wire.name_len) && wire.zero == 0;
 }
 
 static bool entries_add_up(const struct job_view *view)
 {
 	const uint8_t *at = view->next;
-	struct job_entry entry;
 
 	for (uint32_t i = 0; i < view->count; i++)
-		if (!take_entry(&at, view->end, &entry))
+		if (!check_entry(&at, view->end))
 			return false;
 	return at == view->end;
 }
@@ -289,7 +297,8 @@ bool job_view_next(struct job_view *view, struct job_entry *ret_entry)
 	if (view->seen == view->count)
 		return false;
 	view->seen++;
-	return take_entry(&view->next, view->end, ret_entry);
+	view->next = read_entry(view->next, ret_entry);
+	return true;
 }
 
 bool job_view_entry(const struct job_view *view, uint32_t index, struct job_entry *ret_entry)
@@ -300,7 +309,6 @@ bool job_view_entry(const struct job_view *view, uint32_t index, struct job_entr
 	if (index >= view->count)
 		return false;
 	for (uint32_t i = 0; i <= index; i++)
-		if (!take_entry(&at, view->end, ret_entry))
-			return false;
+		at = read_entry(at, ret_entry);
 	return true;
 }

@@ -1,6 +1,7 @@
 /*
- * A record is struct record cut off after the member its kind uses, and for an
- * ENTRY the name with its NUL behind it.
+ * A record is struct record cut off after the member its kind uses, and for a
+ * LISTED the names behind it. One record for each name lost: its way through the
+ * lane and to its job cost the master half as much again as the name itself.
  *
  * Both sides are forks of one program, so the layout in memory is the format;
  * a separate wire format would be code without a reader. What cannot be taken
@@ -22,8 +23,8 @@ static size_t fixed_size(unsigned kind)
 	const struct record *r = NULL;
 
 	switch (kind) {
-	case RECORD_ENTRY:
-		return offsetof(struct record, entry) + sizeof(r->entry);
+	case RECORD_LISTED:
+		return offsetof(struct record, scanned);
 	case RECORD_SCANNED:
 		return offsetof(struct record, scanned) + sizeof(r->scanned);
 	case RECORD_RESULT:
@@ -44,20 +45,40 @@ static bool outcome_is_sane(const struct outcome *o)
 	return o->stage == STAGE_NONE && o->err == 0;
 }
 
-static bool name_is_sane(const char *name, size_t len)
+/* Takes what stands at @at off @left bytes: the bytes it takes, or 0 where it is not sane. */
+static size_t check_listed(const uint8_t *at, size_t left)
 {
-	if (len == 0 || len > RECORD_NAME_MAX || memchr(name, '\0', len) || memchr(name, '/', len) ||
-	    name[len] != '\0')
-		return false;
-	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	struct listed listed;
+	const char *name = (const char *)at + sizeof(listed);
+
+	if (left < sizeof(listed))
+		return 0;
+	memcpy(&listed, at, sizeof(listed));
+	left -= sizeof(listed);
+	if (listed.err > ERRNO_MAX || listed.name_len == 0 || listed.name_len > RECORD_NAME_MAX ||
+	    listed.name_len >= left || name[listed.name_len] != '\0' || memchr(name, '\0', listed.name_len) ||
+	    memchr(name, '/', listed.name_len) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return 0;
+	return sizeof(listed) + listed.name_len + 1;
 }
 
-int record_parse(const void *bytes, size_t len, struct record *ret_record, const char **ret_name)
+static bool names_are_sane(const struct listed_names *names)
+{
+	size_t at = 0, step;
+
+	for (uint32_t i = 0; i < names->count; i++, at += step)
+		if ((step = check_listed(names->bytes + at, names->size - at)) == 0)
+			return false;
+	return names->count > 0 && at == names->size;
+}
+
+int record_parse(const void *bytes, size_t len, struct record *ret_record, struct listed_names *ret_names)
 {
 	struct record record = {0};
+	struct listed_names names = {0};
 	size_t fixed;
 
-	if (len < sizeof(record.kind))
+	if (len < sizeof(record.kind) || len > RECORD_MAX)
 		return -EBADMSG;
 	memcpy(&record.kind, bytes, sizeof(record.kind));
 	fixed = fixed_size(record.kind);
@@ -67,20 +88,14 @@ int record_parse(const void *bytes, size_t len, struct record *ret_record, const
 
 	if (record.job == 0)
 		return -EBADMSG;
-	if (record.kind == RECORD_DONE && record.done.finished > 1)
-		return -EBADMSG;
-	if (record.kind == RECORD_ENTRY) {
-		const char *name = (const char *)bytes + fixed;
-
-		if (len != fixed + record.name_len + 1u || !name_is_sane(name, record.name_len) ||
-		    record.entry.err > ERRNO_MAX)
+	if (record.kind == RECORD_LISTED) {
+		names = (struct listed_names){(const uint8_t *)bytes + fixed, (uint32_t)(len - fixed), record.names};
+		if (!names_are_sane(&names))
 			return -EBADMSG;
-		*ret_name = name;
-		*ret_record = record;
-		return 0;
+	} else if (len != fixed || record.names != 0) {
+		return -EBADMSG;
 	}
-
-	if (len != fixed || record.name_len != 0)
+	if (record.kind == RECORD_DONE && record.done.finished > 1)
 		return -EBADMSG;
 	if (record.kind == RECORD_RESULT && !outcome_is_sane(&record.result))
 		return -EBADMSG;
@@ -88,23 +103,44 @@ int record_parse(const void *bytes, size_t len, struct record *ret_record, const
 	    (!outcome_is_sane(&record.scanned.outcome) || record.scanned.last > 1 || record.scanned.made > 1 ||
 	     record.scanned.usable > 1 || record.scanned.finished > 1))
 		return -EBADMSG;
-	*ret_name = NULL;
+	*ret_names = names;
 	*ret_record = record;
 	return 0;
 }
 
-size_t record_format(void *bytes, const struct record *record, const char *name)
+size_t record_format(void *bytes, const struct record *record)
 {
 	size_t fixed = fixed_size(record->kind);
-	uint8_t *out = bytes;
 
 	assert(fixed > 0);
-	memcpy(out, record, fixed);
-	if (record->kind == RECORD_ENTRY) {
-		assert(record->name_len > 0 && record->name_len <= RECORD_NAME_MAX);
-		memcpy(out + fixed, name, record->name_len);
-		out[fixed + record->name_len] = '\0';
-		return fixed + record->name_len + 1;
-	}
+	memcpy(bytes, record, fixed);
 	return fixed;
+}
+
+size_t record_add_listed(void *bytes, size_t len, const struct listed *listed, const char *name)
+{
+	uint8_t *at = (uint8_t *)bytes + len;
+	uint16_t names;
+
+	assert(listed->name_len > 0 && listed->name_len <= RECORD_NAME_MAX);
+	if (RECORD_MAX - len < sizeof(*listed) + listed->name_len + 1)
+		return 0;
+	memcpy(at, listed, sizeof(*listed));
+	memcpy(at + sizeof(*listed), name, listed->name_len);
+	at[sizeof(*listed) + listed->name_len] = '\0';
+	memcpy(&names, (uint8_t *)bytes + offsetof(struct record, names), sizeof(names));
+	names++;
+	memcpy((uint8_t *)bytes + offsetof(struct record, names), &names, sizeof(names));
+	return len + sizeof(*listed) + listed->name_len + 1;
+}
+
+const char *listed_next(const struct listed_names *names, uint32_t *at, struct listed *ret_listed)
+{
+	const uint8_t *bytes = names->bytes + *at;
+
+	if (*at >= names->size)
+		return NULL;
+	memcpy(ret_listed, bytes, sizeof(*ret_listed));
+	*at += (uint32_t)(sizeof(*ret_listed) + ret_listed->name_len + 1);
+	return (const char *)bytes + sizeof(*ret_listed);
 }

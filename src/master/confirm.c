@@ -169,17 +169,17 @@ static enum confirm_verdict on_scanned(struct confirm *confirm, struct job *job,
 enum confirm_verdict confirm_record(struct confirm *confirm, unsigned slot, const void *bytes, size_t len,
                                     struct record *ret_record)
 {
-	const char *name;
+	struct listed_names names;
 	struct job *job;
 
-	if (record_parse(bytes, len, ret_record, &name) < 0)
+	if (record_parse(bytes, len, ret_record, &names) < 0)
 		return CONFIRM_NONSENSE;
 	job = ledger_find(confirm->intake->ledger, slot, ret_record->job);
 	if (!job)
 		return CONFIRM_NONSENSE;
 	switch ((enum record_kind)ret_record->kind) {
-	case RECORD_ENTRY:
-		intake_entry(confirm->intake, job, ret_record, name);
+	case RECORD_LISTED:
+		intake_listed(job, &names);
 		return CONFIRM_OK;
 	case RECORD_RESULT:
 		return on_result(confirm, job, ret_record->index, &ret_record->result);

@@ -33,10 +33,9 @@ static void *must(void *block)
 	return block;
 }
 
-void intake_entry(struct intake *intake, struct job *job, const struct record *record, const char *name)
+void intake_listed(struct job *job, const struct listed_names *names)
 {
-	(void)intake;
-	job->slice = slice_add(job->slice, &record->entry, name);
+	job->slice = slice_add(job->slice, names);
 }
 
 struct job *intake_job(struct intake *intake, enum job_class class, enum job_kind kind, struct dir_node *dir,
@@ -134,7 +133,7 @@ static void start_root(struct intake *intake, uint32_t index)
 	}
 	struct listed entry = {
 		.dev = root->dev, .ino = root->ino, .size = root->size, .blocks = (root->size + 511) / 512,
-		.mode = root->mode, .nlink = (uint32_t)root->nlink,
+		.mode = root->mode, .nlink = (uint32_t)root->nlink, .name_len = (uint32_t)strlen(root->leaf),
 	};
 
 	take_file(intake, node, &entry, root->leaf, &batch);
@@ -282,7 +281,7 @@ static void take_file(struct intake *intake, struct dir_node *dir, const struct 
 {
 	bool regular = S_ISREG(entry->mode), keep = intake->policy->dereference == DEREFERENCE_ALWAYS;
 	struct job_entry named = {
-		.name = name, .name_len = (uint16_t)strlen(name), .mode = entry->mode,
+		.name = name, .name_len = (uint16_t)entry->name_len, .mode = entry->mode,
 		.dev = entry->dev, .ino = entry->ino, .size = regular ? entry->size : 0,
 		.changed_ns = entry->changed_ns, .accessed_ns = entry->accessed_ns,
 	};
@@ -330,9 +329,10 @@ static uint32_t most_looks(const struct intake *intake, const struct job *job, u
 	return most < least ? least : most;
 }
 
-static void queue_look(struct intake *intake, struct dir_node *dir, const char *name, uint32_t most, struct job **look)
+static void queue_look(struct intake *intake, struct dir_node *dir, const struct listed *entry, const char *name,
+                       uint32_t most, struct job **look)
 {
-	struct job_entry named = { .name = name, .name_len = (uint16_t)strlen(name) };
+	struct job_entry named = { .name = name, .name_len = (uint16_t)entry->name_len };
 
 	if (!*look)
 		*look = intake_job(intake, CLASS_SCAN, JOB_LOOK, dir, NULL);
@@ -349,15 +349,16 @@ static struct job *take_slice(struct intake *intake, const struct job *job, uint
 {
 	struct dir_node *dir = job->dir;
 	struct job *batch = NULL, *later = NULL;
+	struct listed_names names = slice_names(job->slice);
 	struct listed entry;
-	uint32_t left = slice_count(job->slice), most = 0;
+	uint32_t left = names.count, most = 0;
 	const char *name;
 
-	for (uint32_t at = 0; (name = slice_next(job->slice, &at, &entry)) != NULL; left--) {
+	for (uint32_t at = 0; (name = listed_next(&names, &at, &entry)) != NULL; left--) {
 		if (!entry.err && !entry.mode) {
 			if (most == 0) /* the first of them; all that follow are, too */
-				most = most_looks(intake, job, left, slice_count(job->slice) - left + up_to_date);
-			queue_look(intake, dir, name, most, &later);
+				most = most_looks(intake, job, left, names.count - left + up_to_date);
+			queue_look(intake, dir, &entry, name, most, &later);
 		} else if (entry.err) {
 			refuse(intake, dir, name, STAGE_STAT_SOURCE, entry.err);
 		} else if (S_ISDIR(entry.mode)) {
@@ -381,7 +382,7 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 	bool failed = outcome->status == OUTCOME_FAILED;
 	struct report_subject subject = { dir, NULL, 0 };
 
-	if (slice_count(job->slice) != record->scanned.entries)
+	if (slice_names(job->slice).count != record->scanned.entries)
 		return -EBADMSG;
 	if (first && record->scanned.usable) {
 		dir->usable = true;

@@ -1,7 +1,6 @@
 /*
- * An entry is its struct and its name, one behind the other without padding: a
- * directory of a million names is listed by slices of 2,048, and this is what
- * each of those costs.
+ * Kept as they come, without padding: a directory of a million names is listed by
+ * slices of 2,048, and this is what each of those costs.
  */
 #include "master/slice.h"
 
@@ -15,13 +14,13 @@ struct slice {
 	uint8_t data[];
 };
 
-struct slice *slice_add(struct slice *slice, const struct listed *entry, const char *name)
+struct slice *slice_add(struct slice *slice, const struct listed_names *names)
 {
-	size_t size = strlen(name) + 1;
-	uint32_t need = (uint32_t)(sizeof(*entry) + size);
+	uint32_t used = slice ? slice->used : 0, cap = slice ? slice->cap : FIRST_BYTES;
 
-	if (!slice || slice->used + need > slice->cap) {
-		uint32_t cap = slice ? slice->cap * 2 : FIRST_BYTES;
+	if (!slice || used + names->size > cap) {
+		while (used + names->size > cap)
+			cap *= 2;
 		struct slice *grown = realloc(slice, sizeof(*slice) + cap);
 
 		if (!grown)
@@ -31,26 +30,13 @@ struct slice *slice_add(struct slice *slice, const struct listed *entry, const c
 		grown->cap = cap;
 		slice = grown;
 	}
-	memcpy(slice->data + slice->used, entry, sizeof(*entry));
-	memcpy(slice->data + slice->used + sizeof(*entry), name, size);
-	slice->used += need;
-	slice->count++;
+	memcpy(slice->data + slice->used, names->bytes, names->size);
+	slice->used += names->size;
+	slice->count += names->count;
 	return slice;
 }
 
-const char *slice_next(const struct slice *slice, uint32_t *at, struct listed *ret_entry)
+struct listed_names slice_names(const struct slice *slice)
 {
-	const char *name;
-
-	if (!slice || *at >= slice->used)
-		return NULL;
-	memcpy(ret_entry, slice->data + *at, sizeof(*ret_entry));
-	name = (const char *)slice->data + *at + sizeof(*ret_entry);
-	*at += (uint32_t)(sizeof(*ret_entry) + strlen(name) + 1);
-	return name;
-}
-
-uint32_t slice_count(const struct slice *slice)
-{
-	return slice ? slice->count : 0;
+	return slice ? (struct listed_names){ slice->data, slice->used, slice->count } : (struct listed_names){ 0 };
 }

@@ -1,5 +1,5 @@
 /*
- * Found names go up one by one; the SCANNED at the end makes them count. The
+ * Found names go up as they come; the SCANNED at the end makes them count. The
  * master has then a whole slice or nothing of it, whenever this worker dies.
  */
 #include "worker/listing.h"
@@ -60,24 +60,20 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 		return gauge_order(board) == ORDER_STOP ? -ECANCELED : 0;
 	}
 
-	struct record record = {
-		.kind = RECORD_ENTRY,
-		.job = context->job->id,
-		.name_len = (uint16_t)strlen(entry->name),
-		.entry = {
-			.dev = entry->dev,
-			.ino = entry->ino,
-			.size = entry->size,
-			.blocks = entry->blocks,
-			.changed_ns = entry->changed_ns,
-			.accessed_ns = entry->accessed_ns,
-			.mode = entry->mode,
-			.nlink = entry->nlink,
-			.err = (uint32_t)entry->err,
-		},
+	const struct listed listed = {
+		.dev = entry->dev,
+		.ino = entry->ino,
+		.size = entry->size,
+		.blocks = entry->blocks,
+		.changed_ns = entry->changed_ns,
+		.accessed_ns = entry->accessed_ns,
+		.mode = entry->mode,
+		.nlink = entry->nlink,
+		.err = (uint32_t)entry->err,
+		.name_len = (uint32_t)strlen(entry->name),
 	};
 
-	tell_record(&context->worker->tell, &record, entry->name);
+	tell_listed(&context->worker->tell, &listed, entry->name);
 	context->entries++;
 	return gauge_order(board) == ORDER_STOP ? -ECANCELED : 0;
 }
@@ -194,7 +190,7 @@ void listing_scan(struct worker *worker, const struct job_view *job)
 		if (place && is_finished(worker, job, &record))
 			finish_too(worker, job, place, &record);
 	}
-	tell_record(&worker->tell, &record, NULL);
+	tell_record(&worker->tell, &record);
 }
 
 void listing_look(struct worker *worker, const struct job_view *job)
@@ -217,5 +213,5 @@ void listing_look(struct worker *worker, const struct job_view *job)
 	if (err < 0)
 		listing_failed(&record, err);
 	count(&record, &context);
-	tell_record(&worker->tell, &record, NULL);
+	tell_record(&worker->tell, &record);
 }

@@ -50,9 +50,9 @@ static void publish(struct tell *tell)
 	gauge_publish(tell->board, tell->slot, &tell->gauge);
 }
 
-void tell_record(struct tell *tell, const struct record *record, const char *name)
+/* What is in record_space, of @len bytes. */
+static void put(struct tell *tell, size_t len)
 {
-	size_t len = record_format(tell->record_space, record, name);
 	enum gauge_activity before = (enum gauge_activity)tell->gauge.activity;
 
 	if (completion_queue_try_put(tell->queue, tell->slot, tell->record_space, len) == 0)
@@ -61,6 +61,31 @@ void tell_record(struct tell *tell, const struct record *record, const char *nam
 	publish(tell);
 	completion_queue_put(tell->queue, tell->slot, tell->record_space, len, UINT64_MAX);
 	tell_activity(tell, before);
+}
+
+static void put_listed(struct tell *tell)
+{
+	if (tell->listed_len)
+		put(tell, tell->listed_len);
+	tell->listed_len = 0;
+}
+
+void tell_record(struct tell *tell, const struct record *record)
+{
+	put_listed(tell);
+	put(tell, record_format(tell->record_space, record));
+}
+
+void tell_listed(struct tell *tell, const struct listed *listed, const char *name)
+{
+	const struct record none = { .kind = RECORD_LISTED, .job = tell->gauge.job };
+	size_t len = tell->listed_len ? record_add_listed(tell->record_space, tell->listed_len, listed, name) : 0;
+
+	if (len == 0) { /* the first, or there is no room behind the others */
+		put_listed(tell);
+		len = record_add_listed(tell->record_space, record_format(tell->record_space, &none), listed, name);
+	}
+	tell->listed_len = len;
 }
 
 static void nap(uint64_t ns)
@@ -146,14 +171,14 @@ void tell_result(struct tell *tell, const struct job_view *job, uint32_t index, 
 {
 	struct record record = { .kind = RECORD_RESULT, .job = job->id, .index = index, .result = *outcome };
 
-	tell_record(tell, &record, NULL);
+	tell_record(tell, &record);
 }
 
 void tell_done(struct tell *tell, const struct job_view *job)
 {
 	tell->done.kind = RECORD_DONE;
 	tell->done.job = job->id;
-	tell_record(tell, &tell->done, NULL);
+	tell_record(tell, &tell->done);
 }
 
 /* What goes without saying: a copy in which nothing was lost, and what was there

@@ -13,12 +13,19 @@ static int set_up(void **state)
 static void list(struct fixture *f, struct job *scan, uint32_t looked_at, uint32_t named, uint32_t up_to_date, bool last)
 {
 	char name[16];
-	struct record record = { .kind = RECORD_ENTRY, .job = scan->id };
+	struct record record = { .kind = RECORD_LISTED, .job = scan->id };
+	uint64_t bytes[RECORD_MAX / 8];
 
 	for (uint32_t i = 0; i < looked_at + named; i++) {
-		snprintf(name, sizeof(name), "n%u", i);
-		record.entry = (struct listed){ .ino = i + 100, .nlink = 1, .mode = i < looked_at ? S_IFREG | 0644 : 0 };
-		intake_entry(&f->intake, scan, &record, name);
+		struct listed entry = { .ino = i + 100, .nlink = 1, .mode = i < looked_at ? S_IFREG | 0644 : 0 };
+		struct listed_names names;
+
+		entry.name_len = (uint32_t)snprintf(name, sizeof(name), "n%u", i);
+		size_t len = record_add_listed(bytes, record_format(bytes, &record), &entry, name);
+
+		assert_int_equal(record_parse(bytes, len, &record, &names), 0);
+		record.names = 0;
+		intake_listed(scan, &names);
 	}
 	record = (struct record){ .kind = RECORD_SCANNED, .job = scan->id };
 	record.scanned.entries = looked_at + named;

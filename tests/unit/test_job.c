@@ -369,6 +369,19 @@ static void alignment_does_not_matter(void **state)
 	job_buffer_done(&buffer);
 }
 
+static void an_entry_with_a_bit_where_there_is_none_is_refused(void **state)
+{
+	const size_t name_and_nul = sizeof("name");
+	struct job_buffer buffer = {0};
+
+	(void)state;
+	build(&buffer, JOB_COPY, "dir", "", "name");
+	assert_int_equal(parse(&buffer), 0);
+	buffer.data[buffer.len - name_and_nul - 1] = 1;
+	assert_int_equal(parse(&buffer), -EBADMSG);
+	job_buffer_done(&buffer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +395,7 @@ int main(void)
 		cmocka_unit_test(bad_fields_are_refused),
 		cmocka_unit_test(every_other_length_is_refused),
 		cmocka_unit_test(alignment_does_not_matter),
+		cmocka_unit_test(an_entry_with_a_bit_where_there_is_none_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,10 +104,10 @@ static void submit_copy(struct fixture *f, unsigned slot, uint64_t id)
 static int keep_record(unsigned lane, const void *bytes, size_t len, void *arg)
 {
 	struct fixture *f = arg;
-	const char *name;
+	struct listed_names names;
 
 	(void)lane;
-	assert_int_equal(record_parse(bytes, len, &f->last, &name), 0);
+	assert_int_equal(record_parse(bytes, len, &f->last, &names), 0);
 	return 0;
 }
 
