@@ -1,5 +1,5 @@
 /*
- * Mechanism: getdents64(2) straight into a 64 KiB buffer; each buffer is cut to
+ * Mechanism: getdents64(2) straight into a 32 KiB buffer; each buffer is cut to
  * what the slice still wants, put in inode order, looked at with fstatat(2) and
  * handed on. The cursor is the d_off of the last record taken, in directory
  * order, which is why cutting comes before sorting: a slice may stop in the
@@ -22,8 +22,9 @@
  * its data, lie in the order they were made; and this is the order in which the
  * files will be read. Measured on 40,000 files of 1 KB: cold ext4 reads 443 blocks
  * for the looks instead of 486; warm, the sort costs 0.14 us an entry there and
- * 0.02 us on tmpfs, of the 15 us and more that copying one takes. Disks that seek,
- * where it pays most, were not at hand.
+ * 0.02 us on tmpfs, of the 15 us and more that copying one takes. (With a buffer of
+ * 64 KiB; a cold copy makes 40,500 reads with either.) Disks that seek, where it pays
+ * most, were not at hand.
  */
 #include "copy/scan.h"
 
@@ -47,7 +48,7 @@ struct kernel_dirent {
 	char d_name[];
 };
 
-#define BUFFER_SIZE (64u << 10)
+#define BUFFER_SIZE (32u << 10)
 #define LEAVE_LEAST 16 /* names: fewer are looked at sooner than others open the directory */
 #define RECORD_MIN 24 /* 19 bytes, one of name, its NUL, aligned to 8 */
 

@@ -24,7 +24,7 @@
 #define LOOK_LEAST 4       /* names: for fewer it does not pay to open a directory */
 #define LOOK_LEAST_FIRST 2 /* of an operand's first slice: the others may have nothing else to do */
 #define SLICE_FIRST 256    /* the others have nothing to do until it is in */
-#define SLICE_ENTRIES 2048
+#define SLICE_ENTRIES 1024
 
 static void *must(void *block)
 {

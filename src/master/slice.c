@@ -1,6 +1,6 @@
 /*
  * Kept as they come, without padding: a directory of a million names is listed by
- * slices of 2,048, and this is what each of those costs.
+ * slices of 1,024, and this is what each of those costs.
  */
 #include "master/slice.h"
 
