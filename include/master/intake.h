@@ -5,7 +5,7 @@
  * is in exactly one job or one waiting list; and that a directory's finish is
  * queued when, and only when, its last piece is done.
  *
- * Runs in: the master.  Blocks: never.  Allocates: slices, nodes, jobs.
+ * Runs in: the master.  Blocks: never.  Allocates: nodes, jobs.
  * Owns: nothing beyond what it hands to the ledger and the link table.
  */
 #pragma once
@@ -56,11 +56,8 @@ struct job *intake_job(struct intake *intake, enum job_class class, enum job_kin
 /* True while an operand waits for another to end. */
 bool intake_has_more_operands(const struct intake *intake);
 
-/* Names of a slice still in flight. */
-void intake_listed(struct job *job, const struct listed_names *names);
-
-/* Its RECORD_SCANNED: the slice counts now. Returns 0, or -EBADMSG when the
- * number of entries is not what the worker says. The job is still the caller's. */
+/* The RECORD_SCANNED of a slice: its names, in @job->slice, count now. Returns 0, or
+ * -EBADMSG when there are not as many as the worker says. The job is still the caller's. */
 int intake_scanned(struct intake *intake, struct job *job, const struct record *record);
 
 /* One entry of a COPY or LINK job is settled: further links of it can be made. */

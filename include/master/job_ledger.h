@@ -54,7 +54,7 @@ struct job {
 	struct job_view view;    /* ledger_view()'s; .id 0: not read yet */
 	struct job_view at;      /* ledger_entry()'s place */
 	struct range_set *ranges;/* RANGE, COMMIT, DISCARD of a split file: counted */
-	void *slice;             /* SCAN in flight: entries not yet counted (intake's) */
+	struct slice *slice;     /* SCAN in flight: names not yet counted */
 };
 
 #define LEDGER_BATCH_MAX 64

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "master/big_file.h"
+#include "master/slice.h"
 
 #include <string.h>
 
@@ -179,7 +180,7 @@ enum confirm_verdict confirm_record(struct confirm *confirm, unsigned slot, cons
 		return CONFIRM_NONSENSE;
 	switch ((enum record_kind)ret_record->kind) {
 	case RECORD_LISTED:
-		intake_listed(job, &names);
+		job->slice = slice_add(job->slice, &names);
 		return CONFIRM_OK;
 	case RECORD_RESULT:
 		return on_result(confirm, job, ret_record->index, &ret_record->result);

@@ -33,11 +33,6 @@ static void *must(void *block)
 	return block;
 }
 
-void intake_listed(struct job *job, const struct listed_names *names)
-{
-	job->slice = slice_add(job->slice, names);
-}
-
 struct job *intake_job(struct intake *intake, enum job_class class, enum job_kind kind, struct dir_node *dir,
                        const struct job_view *extra)
 {
@@ -117,6 +112,7 @@ static struct dir_node *new_root(struct intake *intake, uint32_t index)
 	return node;
 }
 
+static void refuse(struct intake *intake, struct dir_node *dir, const char *name, enum stage stage, uint32_t err);
 static void take_file(struct intake *intake, struct dir_node *dir, const struct listed *entry, const char *name,
                       struct job **batch);
 
@@ -136,7 +132,10 @@ static void start_root(struct intake *intake, uint32_t index)
 		.mode = root->mode, .nlink = (uint32_t)root->nlink, .name_len = (uint32_t)strlen(root->leaf),
 	};
 
-	take_file(intake, node, &entry, root->leaf, &batch);
+	if (entry.name_len > RECORD_NAME_MAX) /* no job can name it */
+		refuse(intake, node, root->leaf, STAGE_STAT_SOURCE, ENAMETOOLONG);
+	else
+		take_file(intake, node, &entry, root->leaf, &batch);
 	if (batch)
 		ledger_queue(intake->ledger, batch);
 	intake_piece_done(intake, node); /* there is nothing to list */

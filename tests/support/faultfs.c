@@ -40,6 +40,7 @@ static const char usage[] =
 	"  --time-granularity-ns=N times are cut down to this\n"
 	"  --like-vfat             no owners, modes, xattrs, links, symlinks or special files; 2 s times\n"
 	"  --hide-holes            no holes are seen, nor kept\n"
+	"  --long-names            a name of 200 bytes or more is listed written twice, and found so\n"
 	"  --stats=FILE            requests by kind, written at the end and on SIGUSR1; SIGUSR2: to zero\n"
 	"  --pid-file=FILE         the server's process id\n"
 	"  --foreground            do not go to the background\n"
@@ -48,7 +49,7 @@ static const char usage[] =
 enum option_code {
 	OPT_LATENCY = 256, OPT_CACHE, OPT_READDIRPLUS, OPT_OFFLOAD, OPT_WRITEBACK,
 	OPT_FAIL, OPT_SHORT, OPT_HANG, OPT_CONTROL, OPT_REFUSE, OPT_GRANULARITY,
-	OPT_VFAT, OPT_HOLES, OPT_STATS, OPT_PID, OPT_FOREGROUND,
+	OPT_VFAT, OPT_HOLES, OPT_LONG_NAMES, OPT_STATS, OPT_PID, OPT_FOREGROUND,
 };
 
 static const struct option long_options[] = {
@@ -65,6 +66,7 @@ static const struct option long_options[] = {
 	{"time-granularity-ns", required_argument, NULL, OPT_GRANULARITY},
 	{"like-vfat", no_argument, NULL, OPT_VFAT},
 	{"hide-holes", no_argument, NULL, OPT_HOLES},
+	{"long-names", no_argument, NULL, OPT_LONG_NAMES},
 	{"stats", required_argument, NULL, OPT_STATS},
 	{"pid-file", required_argument, NULL, OPT_PID},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
@@ -85,6 +87,9 @@ static int take_switch(int opt)
 		return 0;
 	case OPT_HOLES:
 		faultfs.hide_holes = true;
+		return 0;
+	case OPT_LONG_NAMES:
+		faultfs.long_names = true;
 		return 0;
 	case OPT_FOREGROUND:
 		faultfs.foreground = true;

@@ -47,7 +47,7 @@ struct faultfs {
 	uint64_t latency_ns;
 	double cache_s;
 	uint64_t time_granularity_ns;
-	bool readdirplus, copy_offload, writeback, hide_holes, like_vfat, foreground;
+	bool readdirplus, copy_offload, writeback, hide_holes, long_names, like_vfat, foreground;
 	bool refused[FAULT_OPS]; /* EPERM, or EOPNOTSUPP for xattrs */
 	const char *control_path, *stats_path, *pid_path;
 	struct rule rules[32];

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -193,16 +194,22 @@ static size_t add_entry(fuse_req_t req, struct node *node, struct dirent *entry,
 			bool plus)
 {
 	struct fuse_entry_param param = {0};
+	char twice[2 * sizeof(entry->d_name)];
+	const char *name = entry->d_name;
 	size_t used;
 
+	if (faultfs.long_names && strlen(name) >= 200) {
+		snprintf(twice, sizeof(twice), "%s%s", name, name);
+		name = twice;
+	}
 	param.attr.st_ino = entry->d_ino;
 	param.attr.st_mode = (mode_t)entry->d_type << 12;
 	if (!plus)
-		return fuse_add_direntry(req, at, room, entry->d_name, &param.attr, entry->d_off);
+		return fuse_add_direntry(req, at, room, name, &param.attr, entry->d_off);
 	if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
 	    node_lookup(node, entry->d_name, &param) != 0)
 		return 0; /* gone meanwhile */
-	used = fuse_add_direntry_plus(req, at, room, entry->d_name, &param, entry->d_off);
+	used = fuse_add_direntry_plus(req, at, room, name, &param, entry->d_off);
 	if (used > room && param.ino)
 		node_forget(node_of(param.ino), 1);
 	return used;

@@ -120,11 +120,16 @@ static struct node *find_or_add(int fd, const struct stat *st, const char *name)
 
 int node_lookup(struct node *parent, const char *name, struct fuse_entry_param *ret)
 {
-	int fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char once[NAME_MAX + 1];
 	struct node *node;
 	struct stat st;
-	int error;
+	int fd, error;
 
+	if (faultfs.long_names && strlen(name) > NAME_MAX) {
+		snprintf(once, sizeof(once), "%.*s", (int)(strlen(name) / 2), name);
+		name = once;
+	}
+	fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	memset(ret, 0, sizeof(*ret));
 	if (fd < 0)
 		return errno;

@@ -1,6 +1,8 @@
 /* Names that a listing had no time for: how many a job, and that none is lost. */
 #include "intake_fixture.h"
 
+#include "master/slice.h"
+
 #define JOBS 4
 
 static int set_up(void **state)
@@ -25,7 +27,7 @@ static void list(struct fixture *f, struct job *scan, uint32_t looked_at, uint32
 
 		assert_int_equal(record_parse(bytes, len, &record, &names), 0);
 		record.names = 0;
-		intake_listed(scan, &names);
+		scan->slice = slice_add(scan->slice, &names);
 	}
 	record = (struct record){ .kind = RECORD_SCANNED, .job = scan->id };
 	record.scanned.entries = looked_at + named;
