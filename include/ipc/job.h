@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,11 @@ enum job_flag {
 	JOB_FINISH_TOO = 1 << 7,  /* COPY: nothing else is left of the directory; FINISH it in the same go */
 	JOB_FLAGS_KNOWN = (1 << 8) - 1, /* all of the above: other bits are nonsense */
 };
+
+/* Bytes of the longest name, which is what a system call takes. NAME_MAX, 255, is for
+ * disks of Linux's own: where 255 UTF-16 units are counted (vfat, exfat, ntfs3) a name has
+ * up to 765, and FUSE servers list longer ones still. */
+#define JOB_NAME_MAX (PATH_MAX - 1)
 
 /* One name of a batch, as the scan saw it. */
 struct job_entry {
@@ -97,7 +103,7 @@ void job_buffer_done(struct job_buffer *buffer);
 /* Reads one whole frame of @len bytes, prefix included. Returns 0, or
  * -EBADMSG when any length, count or string does not add up. Every entry is
  * checked here, so that job_view_next() cannot fail. Names are one component of
- * at most 255 bytes, not "." or ".."; dir, and LINK's target, are relative, without
+ * at most JOB_NAME_MAX bytes, not "." or ".."; dir, and LINK's target, are relative, without
  * an empty or ".." component. COPY, LINK, DISCARD and LOOK have at least one entry,
  * BEGIN, RANGE and COMMIT exactly one, the others none. Their target is
  * a name, DISCARD's a name or "" (never a LINK's path: it would be removed);

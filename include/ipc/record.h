@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/outcome.h"
+#include "ipc/job.h"
 
 enum record_kind {
 	RECORD_LISTED = 1, /* names found by a scan, as many as fit */
@@ -69,8 +70,7 @@ struct record {
 	};
 };
 
-#define RECORD_NAME_MAX 255
-#define RECORD_MAX 4096 /* bytes; of LISTED, for the others are far shorter */
+#define RECORD_MAX 8192 /* bytes; of LISTED, for the others are far shorter. The longest name fits */
 
 /* Checks @len bytes that came out of a lane and copies the fixed part to
  * @ret_record. *@ret_names is what a RECORD_LISTED brings, at least one and in @bytes: each

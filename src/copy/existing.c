@@ -279,7 +279,7 @@ static bool ask_type(const struct question *q)
 static bool ask_backup(const struct question *q)
 {
 	enum backup_mode mode = q->copier->policy->backup;
-	char name[NAME_MAX + 1];
+	char name[PATH_MAX];
 	struct stat st;
 
 	if (mode == BACKUP_NONE || mode == BACKUP_NUMBERED ||

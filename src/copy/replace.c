@@ -143,7 +143,7 @@ static int check_backup_name(const struct place *place, const char *backup)
 }
 
 struct backup {
-	char name[NAME_MAX + 1];
+	char name[PATH_MAX]; /* as long as a system call takes */
 	bool moved;    /* the old name is gone, and comes back on failure */
 	bool numbered; /* it replaced nothing: it may be taken back */
 };

@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_BYTES 255
 #define FIRST_CAPACITY 4096
 
 struct job_wire {
@@ -152,7 +151,7 @@ void job_restamp(struct job_buffer *buffer, uint64_t id, uint32_t flags)
 
 static bool is_name(const char *name, size_t len)
 {
-	if (len == 0 || len > NAME_MAX_BYTES || memchr(name, '/', len))
+	if (len == 0 || len > JOB_NAME_MAX || memchr(name, '/', len))
 		return false;
 	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }

@@ -55,7 +55,7 @@ static size_t check_listed(const uint8_t *at, size_t left)
 		return 0;
 	memcpy(&listed, at, sizeof(listed));
 	left -= sizeof(listed);
-	if (listed.err > ERRNO_MAX || listed.name_len == 0 || listed.name_len > RECORD_NAME_MAX ||
+	if (listed.err > ERRNO_MAX || listed.name_len == 0 || listed.name_len > JOB_NAME_MAX ||
 	    listed.name_len >= left || name[listed.name_len] != '\0' || memchr(name, '\0', listed.name_len) ||
 	    memchr(name, '/', listed.name_len) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return 0;
@@ -122,7 +122,7 @@ size_t record_add_listed(void *bytes, size_t len, const struct listed *listed, c
 	uint8_t *at = (uint8_t *)bytes + len;
 	uint16_t names;
 
-	assert(listed->name_len > 0 && listed->name_len <= RECORD_NAME_MAX);
+	assert(listed->name_len > 0 && listed->name_len <= JOB_NAME_MAX);
 	if (RECORD_MAX - len < sizeof(*listed) + listed->name_len + 1)
 		return 0;
 	memcpy(at, listed, sizeof(*listed));
@@ -136,10 +136,11 @@ size_t record_add_listed(void *bytes, size_t len, const struct listed *listed, c
 
 const char *listed_next(const struct listed_names *names, uint32_t *at, struct listed *ret_listed)
 {
-	const uint8_t *bytes = names->bytes + *at;
+	const uint8_t *bytes;
 
 	if (*at >= names->size)
 		return NULL;
+	bytes = names->bytes + *at;
 	memcpy(ret_listed, bytes, sizeof(*ret_listed));
 	*at += (uint32_t)(sizeof(*ret_listed) + ret_listed->name_len + 1);
 	return (const char *)bytes + sizeof(*ret_listed);

@@ -132,7 +132,7 @@ static void start_root(struct intake *intake, uint32_t index)
 		.mode = root->mode, .nlink = (uint32_t)root->nlink, .name_len = (uint32_t)strlen(root->leaf),
 	};
 
-	if (entry.name_len > RECORD_NAME_MAX) /* no job can name it */
+	if (entry.name_len > JOB_NAME_MAX) /* no job can name it */
 		refuse(intake, node, root->leaf, STAGE_STAT_SOURCE, ENAMETOOLONG);
 	else
 		take_file(intake, node, &entry, root->leaf, &batch);

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-/* Room for a full slice of scan entries with long names, and a good deal of lead. */
+/* Room for a full slice of names, and a good deal of lead. */
 #define LANE_BYTES (256u << 10)
 
 #define KILLED_PATIENCE (500 * NS_PER_MS)

@@ -54,7 +54,7 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 	struct scan_context *context = arg;
 	const struct gauge_board *board = context->worker->setup->board;
 	size_t name_len = strlen(entry->name);
-	bool too_long = name_len > RECORD_NAME_MAX; /* FUSE may list such; a kernel's own file system has none */
+	bool too_long = name_len > JOB_NAME_MAX; /* nothing can be done with it */
 
 	if (is_up_to_date(context, entry)) {
 		context->up_to_date++;
@@ -72,7 +72,7 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 		.mode = entry->mode,
 		.nlink = entry->nlink,
 		.err = too_long ? ENAMETOOLONG : (uint32_t)entry->err,
-		.name_len = too_long ? RECORD_NAME_MAX : (uint32_t)name_len,
+		.name_len = too_long ? JOB_NAME_MAX : (uint32_t)name_len,
 	};
 
 	tell_listed(&context->worker->tell, &listed, entry->name);

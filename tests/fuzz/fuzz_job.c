@@ -24,7 +24,7 @@ static void check_entries(struct job_view *view, struct job_buffer *again)
 	struct job_entry entry, same;
 
 	for (uint32_t i = 0; job_view_next(view, &entry); i++) {
-		require(strlen(entry.name) == entry.name_len && entry.name_len > 0 && entry.name_len <= 255);
+		require(strlen(entry.name) == entry.name_len && entry.name_len > 0 && entry.name_len <= JOB_NAME_MAX);
 		require(!strchr(entry.name, '/') && strcmp(entry.name, ".") && strcmp(entry.name, ".."));
 		require(job_view_entry(view, i, &same) && same.name == entry.name && same.ino == entry.ino);
 		job_add(again, &entry);

@@ -239,7 +239,7 @@ static void directories_stay_below_the_root(void **state)
 static void names_are_one_component(void **state)
 {
 	static const char *const bad[] = {"", ".", "..", "a/b", "/", "a/"};
-	char longest[257] = "";
+	char longest[JOB_NAME_MAX + 2] = "";
 	struct job_buffer buffer = {0};
 
 	(void)state;
@@ -248,10 +248,10 @@ static void names_are_one_component(void **state)
 		add(&buffer, bad[i]);
 		assert_int_equal(parse(&buffer), -EBADMSG);
 	}
-	memset(longest, 'x', 255);
+	memset(longest, 'x', JOB_NAME_MAX);
 	build(&buffer, JOB_COPY, "", "", longest);
 	assert_int_equal(parse(&buffer), 0);
-	memset(longest, 'x', 256);
+	memset(longest, 'x', JOB_NAME_MAX + 1);
 	build(&buffer, JOB_COPY, "", "", longest);
 	assert_int_equal(parse(&buffer), -EBADMSG);
 	job_buffer_done(&buffer);

@@ -56,7 +56,7 @@ static void a_name_comes_back(void **state)
 
 static void a_name_fits_to_the_last_byte(void **state)
 {
-	char name[RECORD_NAME_MAX];
+	char name[JOB_NAME_MAX];
 	uint8_t bytes[RECORD_MAX + 1] = {0};
 	struct listed_names names;
 	struct listed last = listed;
@@ -67,7 +67,7 @@ static void a_name_fits_to_the_last_byte(void **state)
 	memset(name, 'x', sizeof(name));
 	len = list_one(bytes, name, 100);
 	last.name_len = 100;
-	while ((room = RECORD_MAX - len - sizeof(last) - 1) > RECORD_NAME_MAX)
+	while ((room = RECORD_MAX - len - sizeof(last) - 1) > JOB_NAME_MAX)
 		len = record_add_listed(bytes, len, &last, name);
 	last.name_len = (uint32_t)room + 1;
 	assert_int_equal(record_add_listed(bytes, len, &last, name), 0);
@@ -86,7 +86,7 @@ static void a_name_fits_to_the_last_byte(void **state)
 static void as_many_names_as_fit_come_back_in_order(void **state)
 {
 	uint8_t bytes[RECORD_MAX];
-	char name[RECORD_NAME_MAX + 1];
+	char name[JOB_NAME_MAX + 1];
 	struct listed_names names;
 	struct listed found, added = listed;
 	struct record out;
@@ -94,10 +94,10 @@ static void as_many_names_as_fit_come_back_in_order(void **state)
 	size_t len, more;
 
 	(void)state;
-	memset(name, 'x', RECORD_NAME_MAX);
-	len = list_one(bytes, name, RECORD_NAME_MAX);
+	memset(name, 'x', JOB_NAME_MAX);
+	len = list_one(bytes, name, JOB_NAME_MAX);
 	for (added.ino = 1;; added.ino++, len = more) {
-		added.name_len = 1 + (uint32_t)added.ino % RECORD_NAME_MAX;
+		added.name_len = 1 + (uint32_t)added.ino % JOB_NAME_MAX;
 		more = record_add_listed(bytes, len, &added, name);
 		if (more == 0)
 			break;
@@ -105,7 +105,7 @@ static void as_many_names_as_fit_come_back_in_order(void **state)
 	assert_true(len <= RECORD_MAX && len + sizeof(added) + added.name_len + 1 > RECORD_MAX);
 	assert_int_equal(record_parse(bytes, len, &out, &names), 0);
 	assert_int_equal(names.count, added.ino);
-	assert_int_equal(strlen(listed_next(&names, &at, &found)), RECORD_NAME_MAX);
+	assert_int_equal(strlen(listed_next(&names, &at, &found)), JOB_NAME_MAX);
 	for (uint64_t ino = 1; ino < added.ino; ino++) {
 		size_t name_len = strlen(listed_next(&names, &at, &found));
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A FUSE server may list names of more than 255 bytes, which no file system of the
-# kernel's own takes. Each is an error that names it, and all beside it is copied.
+# A FUSE server may list names of more than 255 bytes. The disks of Linux's own take
+# none: each is an error that names it, and all beside it is copied. Under a shorter
+# name it can be copied itself, as by cp.
 . "${0%/*}/lib.sh"
 if ! [ -x "${FAULTFS:-}" ] || ! [ -c /dev/fuse ]; then
   skip "no FUSE here"
@@ -21,7 +22,10 @@ for jobs in 1 2 8; do
 z" ] || fail "-j $jobs copied: $(ls "copy$jobs/sub")"
 done
 
-# As an operand.
 expect_status 1 pcopy "front/sub/$file$file" front/sub/a copy1
 grep -q "$file': File name too long$" "$err" || fail "it says: $(cat "$err")"
 cmp back/sub/a copy1/a
+expect_status 0 pcopy "front/sub/$file$file" short
+cmp "back/sub/$file" short
+expect_status 0 pcopy "front/sub/$folder$folder" folder
+cmp "back/sub/$folder/inside" folder/inside
