@@ -112,7 +112,6 @@ static struct dir_node *new_root(struct intake *intake, uint32_t index)
 	return node;
 }
 
-static void refuse(struct intake *intake, struct dir_node *dir, const char *name, enum stage stage, uint32_t err);
 static void take_file(struct intake *intake, struct dir_node *dir, const struct listed *entry, const char *name,
                       struct job **batch);
 
@@ -132,10 +131,7 @@ static void start_root(struct intake *intake, uint32_t index)
 		.mode = root->mode, .nlink = (uint32_t)root->nlink, .name_len = (uint32_t)strlen(root->leaf),
 	};
 
-	if (entry.name_len > JOB_NAME_MAX) /* no job can name it */
-		refuse(intake, node, root->leaf, STAGE_STAT_SOURCE, ENAMETOOLONG);
-	else
-		take_file(intake, node, &entry, root->leaf, &batch);
+	take_file(intake, node, &entry, root->leaf, &batch);
 	if (batch)
 		ledger_queue(intake->ledger, batch);
 	intake_piece_done(intake, node); /* there is nothing to list */

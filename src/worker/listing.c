@@ -54,7 +54,7 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 	struct scan_context *context = arg;
 	const struct gauge_board *board = context->worker->setup->board;
 	size_t name_len = strlen(entry->name);
-	bool too_long = name_len > JOB_NAME_MAX; /* nothing can be done with it */
+	bool too_long = name_len > JOB_NAME_MAX; /* no file system known lists such */
 
 	if (is_up_to_date(context, entry)) {
 		context->up_to_date++;
