@@ -329,8 +329,9 @@ bool existing_decide(const struct copier *copier, const struct place *place, con
 	if (copier->policy->copy_contents && is_special(src->st_mode))
 		contents.st_mode = (src->st_mode & ~(mode_t)S_IFMT) | S_IFREG;
 	*ret = (struct existing){ .linking = ret->linking };
-	/* In a directory this run made there is nothing; renaming will see if there is. */
-	if (place->made && !entry->redo && !place->shared_name)
+	/* In a directory this run made there is nothing; renaming will see if there is. A name that
+	 * is too long for most shall be refused before a big file is copied, not after. */
+	if (place->made && !entry->redo && !place->shared_name && strlen(entry->dst_name) <= NAME_MAX)
 		return true;
 	if (fstatat(place->dst_fd, entry->dst_name, &q.dst, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return errno == ENOENT || entry_fail(ret_outcome, STAGE_OPEN_DEST, errno);

@@ -1,6 +1,8 @@
 /* existing: what becomes of a name that is taken, for each thing in the way and each policy. */
 #include "copy_fixture.h"
 
+#include <limits.h>
+
 #include "copy/existing.h"
 
 static void an_existing_file_is_replaced_not_written_to(void **state)
@@ -479,6 +481,27 @@ static void redone_work_still_respects_what_was_there_before(void **state)
 	assert_failed(copy(f, &entry), STAGE_SPECIAL_IN_THE_WAY);
 }
 
+/* Not after all of it was copied, only to find that the last step is refused. */
+static void a_name_the_destination_cannot_hold_is_refused_first(void **state)
+{
+	struct fixture *f = *state;
+	char name[NAME_MAX + 2];
+	struct entry entry;
+
+	put("s/big", "");
+	assert_int_equal(truncate("s/big", 1 << 20), 0);
+	memset(name, 'n', sizeof name);
+	name[sizeof name - 1] = '\0';
+	entry = entry_of("big");
+	entry.dst_name = name;
+	made(f);
+	struct outcome outcome = copy(f, &entry);
+
+	assert_failed(outcome, STAGE_OPEN_DEST);
+	assert_int_equal(outcome.err, ENAMETOOLONG);
+	assert_int_equal(count_entries("d"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -501,6 +524,7 @@ int main(void)
 		TEST(redone_work_that_was_finished_is_done),
 		TEST(redone_work_replaces_what_the_dead_left),
 		TEST(redone_work_still_respects_what_was_there_before),
+		TEST(a_name_the_destination_cannot_hold_is_refused_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
