@@ -37,20 +37,26 @@ static char *next_row(struct page *page)
 	return page->out->row[page->out->n_rows++];
 }
 
+/* Adds a row of printable text, of any length: cut in the middle when it is too wide. */
+static void add_text(struct page *page, const char *text)
+{
+	char *row = next_row(page);
+
+	if (row)
+		display_elide(row, LAYOUT_ROW_BYTES, text, page->columns, page->utf8);
+}
+
 static void add_row(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Adds a row of printable text, cut in the middle when it is too wide. */
 static void add_row(struct page *page, const char *format, ...)
 {
-	char text[LAYOUT_ROW_BYTES], *row = next_row(page);
+	char text[LAYOUT_ROW_BYTES];
 	va_list args;
 
-	if (!row)
-		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	display_elide(row, LAYOUT_ROW_BYTES, text, page->columns, page->utf8);
+	add_text(page, text);
 }
 
 /* Appends to @text, separated by two spaces, unless that makes it too wide. */
@@ -269,7 +275,7 @@ static void add_workers(struct page *page, const struct progress_view *view, uns
 static void add_last_lines(struct page *page, const char *const *lines, unsigned n, unsigned rows)
 {
 	for (unsigned i = n > rows ? n - rows : 0; i < n; i++)
-		add_row(page, "%s", lines[i]);
+		add_text(page, lines[i]);
 }
 
 static void add_help(struct page *page)

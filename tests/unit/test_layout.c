@@ -335,6 +335,26 @@ static void a_dashboard_fits_any_size(void **state)
 	}
 }
 
+/* The reason stands behind a name that may be as long as a path. */
+static void a_failure_of_any_length_shows_its_end(void **state)
+{
+	static struct dashboard dashboard;
+	static char line[8192];
+	const char *failures[] = { line };
+	struct progress_view view = { 0 };
+	const struct dashboard_extra extra = {.mode = DASHBOARD_FAILURES, .failures = failures, .n_failures = 1};
+	const struct layout_size size = {.columns = 80, .rows = 24};
+	bool shown = false;
+
+	(void)state;
+	memset(line, 'n', 6000);
+	strcpy(line + 6000, "': File name too long");
+	dashboard_layout(&view, &extra, &size, &dashboard);
+	for (unsigned r = 0; r < dashboard.n_rows; r++)
+		shown = shown || strstr(dashboard.row[r], "n': File name too long");
+	assert_true(shown);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +366,7 @@ int main(void)
 		cmocka_unit_test(a_bar_fills_in_eighths),
 		cmocka_unit_test(dashboards_are_as_expected),
 		cmocka_unit_test(a_dashboard_fits_any_size),
+		cmocka_unit_test(a_failure_of_any_length_shows_its_end),
 	};
 
 	setlocale(LC_ALL, "C.UTF-8");
