@@ -115,13 +115,13 @@ static int next_piece(const char **path, char piece[static PATH_MAX])
 			return (int)len;
 		if (n == 2 && memcmp(name, "..", 2) == 0)
 			return -EXDEV;
-		if (n + 2 > PATH_MAX)
+		if (n + 1 > PATH_MAX)
 			return -ENAMETOOLONG;
 		if (n == 1 && *name == '.') {
 			*path = name + n;
 			continue;
 		}
-		if (len + n + 2 > PATH_MAX)
+		if (len > 0 && len + 1 + n + 1 > PATH_MAX)
 			return (int)len;
 		if (len > 0)
 			piece[len++] = '/';

@@ -236,8 +236,12 @@ static void a_component_too_long_is_an_error(void **state)
 	memset(path, 'x', 10000);
 	path[10000] = '\0';
 	assert_int_equal(resolve_directory(root, path, O_RDONLY, false), -ENAMETOOLONG);
-	path[300] = '\0';
+	path[PATH_MAX] = '\0';
 	assert_int_equal(resolve_directory(root, path, O_RDONLY, false), -ENAMETOOLONG);
+	assert_int_equal(openat2_calls, 0);
+	path[PATH_MAX - 1] = '\0'; /* what a system call takes: the file system says so */
+	assert_int_equal(resolve_directory(root, path, O_RDONLY, false), -ENAMETOOLONG);
+	assert_int_equal(openat2_calls, 1);
 	free(path);
 	close(root);
 }
