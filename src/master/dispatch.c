@@ -34,7 +34,7 @@
 #define WINDOW_MOST 8                  /* jobs a worker holds: one in hand, the rest to hide the round trip */
 #define WINDOW_NS (2.0 * NS_PER_MS)    /* and the time they should take */
 #define ALONE_NS (8.0 * NS_PER_MS)
-#define HIGH_WATER 16384               /* entries queued: about 1.2 MiB */
+#define HIGH_WATER 16384               /* entries queued: about 1.2 MiB, with names of 4 KiB each 66 */
 #define EAGER_PART 8                   /* one worker in so many lists rather than copies */
 #define BATCH_NS (4.0 * NS_PER_MS)     /* what a batch should take */
 #define BATCH_MOST 64

@@ -27,7 +27,6 @@
 #define LAST_RANK 6
 #define FIELD_BYTES 128
 #define BIG_FILE (UINT64_C(8) << 20)
-#define NAME_BYTES 4096
 
 struct field {
 	char text[FIELD_BYTES];
