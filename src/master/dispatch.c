@@ -24,7 +24,10 @@
  * more each, one after the other.
  *
  * Static splitting (by count, as git's parallel checkout does) lost: one slow
- * file makes its whole share late.
+ * file makes its whole share late. So did, with 60,000 files of 6 KB: longer queues
+ * (16 to 128 jobs: half the wake-ups of the master or fewer, and no time gained, as what
+ * was listed is colder by then); listing one directory ahead and no more (three to six
+ * times as many wake-ups, 5 to 15 % slower); a master under SCHED_BATCH (6 to 12 % slower).
  */
 #include "master/dispatch.h"
 
