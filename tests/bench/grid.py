@@ -104,6 +104,7 @@ class Course:
     generate(tools, row.tree, self.source)
     if row.lone_file:
       self.source += '/f0000000.dat'
+    self.memory = 0  # to be touched before each run
     self.finished = None
     if row.into_finished_copy:
       self.finished = f'{place}/finished'
@@ -123,7 +124,7 @@ class Course:
     commands = [contestant.command(self.tools, self.source, path) for path in paths]
     self.warm_up()
     places.settle(places.below(self.place))
-    places.touch_memory(self.row.tree.memory() * self.row.repeats)
+    places.touch_memory(self.memory)
     try:
       if contestant.terminal:
         done = measure.timed_on_terminal(commands[0])
@@ -226,7 +227,9 @@ def run_row(tools, row, rounds):
       yield from memory_lines(tools, row, rounds)
       return
     with row.place(tools) as place:
-      result = run_rounds(row, Course(tools, row, place), rounds)
+      course = Course(tools, row, place)
+      with places.ballast(row.tree.memory() * row.repeats) as course.memory:
+        result = run_rounds(row, course, rounds)
   except (places.Unavailable, measure.Failed) as error:
     yield f'| {row.title} | – | – | – | – | – | – | not run: {str(error).splitlines()[0]} |', False
     return

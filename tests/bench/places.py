@@ -10,6 +10,9 @@ import tempfile
 import time
 
 GIVEN_BACK_S = 2.5
+MUCH = 1 << 30
+BALLAST_LEAVES = 1 << 30    # besides, for programs and what the kernel wants to have free
+BALLAST_MOST = 64 << 30     # a machine with more than that is no small guest
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,18 +34,41 @@ def settle(path):
   os.close(fd)
 
 
+def available():
+  with open('/proc/meminfo', encoding='ascii') as f:
+    return next(int(line.split()[1]) * 1024 for line in f if line.startswith('MemAvailable'))
+
+
+def taken(size):
+  return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
+
+
 def touch_memory(size):
   """A virtual machine gets memory when it is touched, a page fault of the host's for each page, and some
   give it back seconds after it was freed. What a run is given would depend on what ran before, and how
   long ago: so as much as it needs is touched before each. Much of it is held until what earlier runs have
   freed is given back (Linux does so two seconds later, and all that is free then goes with it)."""
-  with open('/proc/meminfo', encoding='ascii') as f:
-    available = next(int(line.split()[1]) * 1024 for line in f if line.startswith('MemAvailable'))
-  touched = mmap.mmap(-1, min(size, available // 10 * 8),
-                      flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
-  if size >= 1 << 30:
+  touched = taken(min(size, available() // 10 * 9))
+  if size >= MUCH:
     time.sleep(GIVEN_BACK_S)
   touched.close()
+
+
+@contextlib.contextmanager
+def ballast(size):
+  """Yields how much to touch before each run of a row that needs @size. What was touched is not what the
+  next to ask is given while more than that is free: one program copied 2 GiB in 1.0 s and in 5.0 s. So where
+  a run needs much, all but that is held meanwhile (the first time, the host takes a minute for it), and what
+  is left is touched."""
+  spare = available() - size - BALLAST_LEAVES
+  if size < MUCH or not 0 < spare < BALLAST_MOST:
+    yield size
+    return
+  held = taken(spare)
+  try:
+    yield size + BALLAST_LEAVES
+  finally:
+    held.close()
 
 
 @contextlib.contextmanager

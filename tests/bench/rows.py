@@ -116,7 +116,7 @@ ROWS = [
       [at_least(J2.name, 1.5, CP.name)]),
   Row('big4', '4 files of 512 MiB, tmpfs', places.tmpfs, BIG4, [J2, J1, CP],
       [at_least(J2.name, 1.5, CP.name), at_least(J1.name, 0.95, CP.name)]),
-  # One program's runs differ by up to three times here: by what the host does with so much memory.
+  # Single runs differ most here: by what the host does with so much memory.
   Row('one-big', 'one file of 2 GiB, tmpfs', places.tmpfs, Tree(0, 1, 2 << 30), [J2, J1, J8, CP],
       [at_least(j.name, 0.95, CP.name) for j in (J2, J1, J8)], lone_file=True, rounds=15),
   Row('latency', '1,000 files of 4 KB in 100 directories, 1 ms per request', places.slow(), SLOW,
