@@ -312,6 +312,15 @@ static bool ask_all(const struct question *q)
 	return ask_type(q) && ask_backup(q);
 }
 
+/* Asked of names that are too long for most: before a big file is copied, not after. */
+static bool can_be_named(const struct place *place, const char *name)
+{
+	struct stat st;
+
+	return strlen(name) <= NAME_MAX || fstatat(place->dst_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENAMETOOLONG;
+}
+
 bool existing_decide(const struct copier *copier, const struct place *place, const struct entry *entry,
                      const struct stat *src, struct existing *ret, struct outcome *ret_outcome)
 {
@@ -329,10 +338,9 @@ bool existing_decide(const struct copier *copier, const struct place *place, con
 	if (copier->policy->copy_contents && is_special(src->st_mode))
 		contents.st_mode = (src->st_mode & ~(mode_t)S_IFMT) | S_IFREG;
 	*ret = (struct existing){ .linking = ret->linking };
-	/* In a directory this run made there is nothing; renaming will see if there is. A name that
-	 * is too long for most shall be refused before a big file is copied, not after. */
-	if (place->made && !entry->redo && !place->shared_name && strlen(entry->dst_name) <= NAME_MAX)
-		return true;
+	/* In a directory this run made there is nothing; renaming will see if there is. */
+	if (place->made && !entry->redo && !place->shared_name)
+		return can_be_named(place, entry->dst_name) || entry_fail(ret_outcome, STAGE_OPEN_DEST, ENAMETOOLONG);
 	if (fstatat(place->dst_fd, entry->dst_name, &q.dst, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return errno == ENOENT || entry_fail(ret_outcome, STAGE_OPEN_DEST, errno);
 	q.target = q.dst;
