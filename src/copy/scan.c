@@ -89,6 +89,21 @@ static int by_inode(const void *a, const void *b)
 	return (left->ino > right->ino) - (left->ino < right->ino);
 }
 
+/* tmpfs lists the newest first: turning that round costs less than sorting it. */
+static bool turn_if_descending(struct found *found, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++)
+		if (found[i - 1].ino < found[i].ino)
+			return false;
+	for (uint32_t i = 0; i < n / 2; i++) {
+		struct found swap = found[i];
+
+		found[i] = found[n - 1 - i];
+		found[n - 1 - i] = swap;
+	}
+	return true;
+}
+
 /* Takes up to @limit names out of the first @len bytes of the buffer. Sets
  * *@cursor to where the next record starts. */
 static uint32_t take_names(struct scanner *scanner, size_t len, uint32_t limit, uint64_t *cursor)
@@ -182,7 +197,8 @@ int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t li
 			return 0;
 		}
 		n = take_names(scanner, (size_t)len, limit - taken, ret_cursor);
-		qsort(scanner->found, n, sizeof *scanner->found, by_inode);
+		if (!turn_if_descending(scanner->found, n))
+			qsort(scanner->found, n, sizeof *scanner->found, by_inode);
 		for (uint32_t i = 0; i < n; i++) {
 			const char *name = scanner->found[i].name;
 			int r;

@@ -12,7 +12,6 @@ struct seen {
 	unsigned *count;   /* per numbered name */
 	unsigned names;
 	unsigned slices;
-	uint64_t last_ino;
 	struct scan_entry entry; /* the last one */
 	char name[256];
 	int stop_after;    /* names; then -ECANCELED */
@@ -343,6 +342,45 @@ static void a_name_is_looked_at_by_itself(void **state)
 	assert_int_equal(scan_look(f->place.src_fd, "named", false, note_looks, &patient), -ECANCELED);
 }
 
+static uint64_t last_ino;
+
+static int after_the_last(const struct scan_entry *entry)
+{
+	assert_true(entry->ino > last_ino);
+	last_ino = entry->ino;
+	return 0;
+}
+
+static void check_order(const char *dir)
+{
+	struct seen seen = { .on_emit = after_the_last };
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
+
+	assert_true(dir_fd >= 0);
+	for (char name[] = "a"; *name <= 'i'; ++*name)
+		close(openat(dir_fd, name, O_WRONLY | O_CREAT, 0644));
+	last_ino = 0;
+	assert_int_equal(scan_all(dir_fd, 100, false, &seen), 0);
+	assert_int_equal(seen.names, 9);
+	for (char name[] = "a"; *name <= 'i'; ++*name)
+		unlinkat(dir_fd, name, 0);
+	close(dir_fd);
+}
+
+/* tmpfs lists backwards, a disk by a hash: /dev/shm is one, the other may be. */
+static void goes_by_inodes(void **state)
+{
+	char shm[] = "/dev/shm/pcopy-unit-XXXXXX";
+
+	(void)state;
+	assert_int_equal(mkdir("by-inode", 0755), 0);
+	check_order("by-inode");
+	if (mkdtemp(shm)) {
+		check_order(shm);
+		rmdir(shm);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +395,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_name_that_vanished_before_the_look_was_not_there, fixture_setup,
 		                                fixture_teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_is_named, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(goes_by_inodes, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_failed_listing_is_an_error, fixture_setup, fixture_teardown),
 	};
 
