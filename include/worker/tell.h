@@ -45,7 +45,8 @@ void tell_end(struct tell *tell);
 /* The kind of work, an enum gauge_activity; timed only when asked for. */
 void tell_activity(struct tell *tell, enum gauge_activity activity);
 
-/* Bytes of the entry in hand were written. Then as tell_and_obey(). */
+/* Bytes of the entry in hand were written: said at once, but for a small first step. Then as
+ * tell_and_obey(). */
 int tell_bytes(struct tell *tell, uint64_t bytes);
 
 /* Obeys the master's word; @bytes count against the bandwidth. Returns 0 to go

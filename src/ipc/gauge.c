@@ -100,12 +100,15 @@ void gauge_publish(struct gauge_board *board, unsigned slot, const struct gauge_
 {
 	struct gauge *gauge = gauge_of(board, slot);
 	uint64_t seq = atomic_load_explicit(&gauge->seq, memory_order_relaxed) | 1;
-	uint64_t words[WORDS];
 
-	memcpy(words, snapshot, sizeof(words));
 	atomic_store_explicit(&gauge->seq, seq, memory_order_relaxed);
-	for (size_t i = 0; i < WORDS; i++)
-		atomic_store_explicit(&gauge->words[i], words[i], memory_order_release); /* A */
+#pragma GCC unroll 16
+	for (size_t i = 0; i < WORDS; i++) {
+		uint64_t word;
+
+		memcpy(&word, (const char *)snapshot + i * sizeof(word), sizeof(word));
+		atomic_store_explicit(&gauge->words[i], word, memory_order_release); /* A */
+	}
 	atomic_store_explicit(&gauge->seq, seq + 1, memory_order_release);               /* B */
 }
 

@@ -12,6 +12,7 @@
 
 #define PAUSE_NAP_NS (50 * NS_PER_MS)
 #define BIG_STEP (1u << 20)
+#define SMALL_STEP (64u << 10)
 
 void tell_activity(struct tell *tell, enum gauge_activity activity)
 {
@@ -129,7 +130,9 @@ int tell_bytes(struct tell *tell, uint64_t bytes)
 	tell->gauge.file_bytes += bytes;
 	if (bytes >= BIG_STEP)
 		take_time(tell); /* a long job: do not wait for its end */
-	publish(tell);
+	/* A small first step mostly is a whole file, and then the next one says so at once. */
+	if (bytes >= SMALL_STEP || tell->gauge.file_bytes > bytes)
+		publish(tell);
 	return tell_and_obey(tell, bytes);
 }
 
