@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_CAPACITY 4096
+#define FIRST_GROWTH 4096 /* most frames never grow: they have no entries */
 
 struct job_wire {
 	uint32_t len;        /* of the whole frame: the JOB_PREFIX */
@@ -50,13 +50,13 @@ _Static_assert(offsetof(struct job_wire, kind) == JOB_PREFIX, "the prefix comes 
 
 void job_buffer_reserve(struct job_buffer *buffer, size_t more)
 {
-	size_t cap = buffer->cap ? buffer->cap : FIRST_CAPACITY;
+	size_t cap = buffer->cap;
 	uint8_t *data;
 
-	if (buffer->cap - buffer->len >= more)
+	if (cap - buffer->len >= more)
 		return;
 	while (cap - buffer->len < more)
-		cap *= 2;
+		cap = cap == 0 ? more : cap < FIRST_GROWTH ? FIRST_GROWTH : cap * 2;
 	data = realloc(buffer->data, cap);
 	if (!data)
 		abort();

@@ -25,6 +25,7 @@
 #define NEAR_LOOKAHEAD 16
 #define TAKE_OVER_MOST 8
 #define HEAP_KEPT (1 << 20)
+#define HEAP_TRIMMED (4 << 20) /* more than is kept, or each turn at the edge goes to the kernel */
 
 struct job_list {
 	struct job *first, *last;
@@ -118,7 +119,7 @@ struct job_ledger *ledger_new(unsigned slots)
 	struct job_ledger *ledger = must(calloc(1, sizeof(*ledger) + slots * sizeof(*ledger->held)));
 
 	/* Jobs come and go: the end of the heap would go back to the kernel and be fetched again. */
-	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TRIM_THRESHOLD, HEAP_TRIMMED);
 	mallopt(M_TOP_PAD, HEAP_KEPT);
 	ledger->copies = must(calloc(slots, sizeof(*ledger->copies)));
 	ledger->n_slots = slots;
