@@ -8,7 +8,7 @@
  *   master/operands   SOURCE... DEST by cp's rule     file_list --files-from   storage  what the disk is like
  *   master/loop       libuv: doorbell, pidfds, signals, tick; calls
  *   master/session    the state machine; its parts:
- *     intake          what a scan found becomes jobs  (slice, dir_node, link_table, big_file)
+ *     intake          what a scan found becomes jobs  (slice, dir_node, link_table, batch, big_file)
  *     job_ledger      every job, and its one state
  *     dispatch        who gets which job next         autotune, tuner  -j auto
  *     confirm         a completion takes effect      recovery, watch  a worker died, or stopped

@@ -25,9 +25,11 @@ enum gauge_activity {
 	ACTIVITY_COUNT,
 };
 
+#define GAUGE_NO_ENTRY UINT32_MAX
+
 struct gauge_snapshot {
 	uint64_t job;        /* the job in hand, 0 none */
-	uint32_t index;      /* which entry of it */
+	uint32_t index;      /* which entry of it, or GAUGE_NO_ENTRY */
 	uint32_t activity;   /* enum gauge_activity */
 	uint64_t since_ns;   /* clock_now_ns() when this entry was taken in hand */
 	uint64_t job_files;  /* entries of the job in hand that are finished */

@@ -47,6 +47,10 @@ enum job_flag {
  * up to 765, and FUSE servers list longer ones still. */
 #define JOB_NAME_MAX (PATH_MAX - 1)
 
+/* What a batch is at most: so many entries; and with so many bytes it takes no more of them. */
+#define JOB_BATCH_MOST 64
+#define JOB_BATCH_BYTES (4u << 20)
+
 /* One name of a batch, as the scan saw it. */
 struct job_entry {
 	const char *name;   /* NUL-terminated, no '/'; borrowed */
@@ -63,6 +67,8 @@ struct job_view {
 	uint32_t flags;      /* enum job_flag */
 	uint32_t root;       /* index into the operand table */
 	uint32_t count;      /* entries */
+	uint32_t copy_too;   /* SCAN: so many files or fewer, of less than JOB_BATCH_BYTES, and nothing else,
+	                      * are copied in the same go (RECORD_SCANNED .copies) */
 	uint64_t dir_id;     /* the master's number for dir, stable while dir is unfinished: a cache key */
 	uint64_t dir_dev, dir_ino; /* the source directory as the scan saw it */
 	uint64_t offset, length;
@@ -90,9 +96,9 @@ void job_begin(struct job_buffer *buffer, const struct job_view *job);
 /* Appends one entry to the frame. */
 void job_add(struct job_buffer *buffer, const struct job_entry *entry);
 
-/* Changes the id and flags of a frame already built: a requeued job is the
- * same bytes under another number. */
-void job_restamp(struct job_buffer *buffer, uint64_t id, uint32_t flags);
+/* Changes the id, the flags and .copy_too of a frame already built: a requeued job is
+ * the same bytes under another number. */
+void job_restamp(struct job_buffer *buffer, uint64_t id, uint32_t flags, uint32_t copy_too);
 
 /* Makes room for @more bytes behind the ones there are. Aborts without memory. */
 void job_buffer_reserve(struct job_buffer *buffer, size_t more);
@@ -104,7 +110,8 @@ void job_buffer_done(struct job_buffer *buffer);
  * -EBADMSG when any length, count or string does not add up. Every entry is
  * checked here, so that job_view_next() cannot fail. Names are one component of
  * at most JOB_NAME_MAX bytes, not "." or ".."; dir, and LINK's target, are relative, without
- * an empty or ".." component. COPY, LINK, DISCARD and LOOK have at least one entry,
+ * an empty or ".." component. Only a SCAN has a .copy_too, JOB_BATCH_MOST or less.
+ * COPY, LINK, DISCARD and LOOK have at least one entry,
  * BEGIN, RANGE and COMMIT exactly one, the others none. Their target is
  * a name, DISCARD's a name or "" (never a LINK's path: it would be removed);
  * the others have none. */

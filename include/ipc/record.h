@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,8 @@ struct record {
 			uint8_t made;            /* this job made the destination directory */
 			uint8_t usable;          /* the destination directory is there */
 			uint8_t finished;        /* and has its metadata: there was nothing to copy into it */
+			uint8_t copies;          /* the job goes on (.copy_too), as a COPY with JOB_FINISH_TOO of all its
+			                          * entries, in their order; its RESULTs and its DONE follow */
 			struct outcome outcome;  /* of the directory itself */
 		} scanned;
 		struct outcome result;   /* RESULT */
@@ -87,3 +90,9 @@ size_t record_add_listed(void *bytes, size_t len, const struct listed *listed, c
 /* The one at *@at, 0 at first, which is moved on. Returns its name, which lies in @names, or
  * NULL after the last. */
 const char *listed_next(const struct listed_names *names, uint32_t *at, struct listed *ret_listed);
+
+/* A name that no other name shares its inode with, and no directory: one to copy by itself. */
+bool listed_is_lone_file(const struct listed *listed);
+
+/* It as an entry of a job. */
+struct job_entry listed_entry(const struct listed *listed, const char *name);

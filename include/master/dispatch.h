@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "master/job_ledger.h"
+#include "master/space.h"
 #include "master/worker_pool.h"
 
 #define DISPATCH_FIRST_BATCH 16 /* names, before anything was measured */
@@ -21,6 +22,7 @@
 struct dispatch {
 	struct worker_pool *pool;
 	struct job_ledger *ledger;
+	const struct space *space;
 	unsigned in_use;           /* slots that are given work: the first so many that live */
 	unsigned batch_limit;      /* names a batch may have, by how long batches took */
 	uint64_t listed;           /* slices of directories that came back */
@@ -38,5 +40,6 @@ void dispatch_one_each(struct dispatch *dispatch, uint64_t now_ns);
 /* Files of a batch were copied: so many in each way, @bytes together. */
 void dispatch_learn_way(struct dispatch *dispatch, const uint32_t copied[DATA_COUNT], uint64_t bytes);
 
-/* A copy job of @entries came back at @now_ns: adapts the batch size. */
+/* @job came back at @now_ns: what a copy took, with its listing where that came before it,
+ * adapts the batch size. */
 void dispatch_learn(struct dispatch *dispatch, const struct job *job, uint64_t now_ns);

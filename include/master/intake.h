@@ -57,8 +57,9 @@ struct job *intake_job(struct intake *intake, enum job_class class, enum job_kin
 bool intake_has_more_operands(const struct intake *intake);
 
 /* The RECORD_SCANNED of a slice: its names, in @job->slice, count now. Returns 0, or
- * -EBADMSG when there are not as many as the worker says. The job is still the caller's. */
-int intake_scanned(struct intake *intake, struct job *job, const struct record *record);
+ * -EBADMSG when they are not as many, or not such, as the worker says. The job is still the
+ * caller's, and so is *@ret_copy, which it goes on as, or NULL. */
+int intake_scanned(struct intake *intake, struct job *job, const struct record *record, struct job **ret_copy);
 
 /* One entry of a COPY or LINK job is settled: further links of it can be made. */
 void intake_settled(struct intake *intake, struct dir_node *dir, const struct job_entry *entry,

@@ -10,6 +10,8 @@
  *              ^            │
  *              └── death ───┘
  *
+ * but a COPY may be SENT as it is made: when a worker has gone on with what it listed.
+ *
  * Runs in: the master.  Blocks: never.  Allocates: one block a job and its frame.
  * Owns: jobs, their frames and a reference to their directory.
  */
@@ -41,10 +43,11 @@ struct job {
 	enum job_kind kind;
 	enum job_state state;
 	uint32_t flags;          /* enum job_flag, as stamped in the frame */
+	uint32_t copy_too;       /* so is this: SCAN: files it may copy */
 	int slot;                /* SENT: who has it */
 	unsigned home;           /* QUEUED COPY: whose queue it is in */
 	uint32_t attempts;       /* workers that died with it in hand */
-	uint32_t entries;        /* at most LEDGER_BATCH_MAX */
+	uint32_t entries;        /* at most JOB_BATCH_MOST */
 	uint64_t settled;        /* a bit for each entry whose RESULT has come */
 	uint64_t settled_bytes;  /* of those */
 	uint64_t bytes;          /* of contents, as the scan saw them */
@@ -56,8 +59,6 @@ struct job {
 	struct range_set *ranges;/* RANGE, COMMIT, DISCARD of a split file: counted */
 	struct slice *slice;     /* SCAN in flight: names not yet counted */
 };
-
-#define LEDGER_BATCH_MAX 64
 
 struct job_ledger;
 
@@ -77,6 +78,9 @@ void ledger_not_redone(struct job *job);
 /* Makes a QUEUED COPY also FINISH its directory. A job made of a part of it does not. */
 void ledger_finish_too(struct job *job);
 
+/* Lets a QUEUED SCAN copy what it finds only where that is @most files. */
+void ledger_limit_copy_too(struct job *job, uint32_t most);
+
 /* The next job of a class, still queued; NULL none. ledger_peek_near() prefers,
  * among the first few, one whose directory @slot has open. */
 struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class);
@@ -90,6 +94,10 @@ struct job *ledger_peek_copy(struct job_ledger *ledger, unsigned slot);
 
 /* QUEUED to SENT. */
 void ledger_sent(struct job_ledger *ledger, struct job *job, unsigned slot, uint64_t now_ns);
+
+/* @scan, which is SENT, is over and freed; its worker goes on with @copy, made for that and
+ * in no queue, under the same number. */
+void ledger_goes_on(struct job_ledger *ledger, struct job *scan, struct job *copy);
 
 /* The job with @id that @slot holds, or NULL (nonsense from a worker). */
 struct job *ledger_find(const struct job_ledger *ledger, unsigned slot, uint64_t id);

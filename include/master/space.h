@@ -3,7 +3,8 @@
  *
  * Promises a refusal with the numbers as soon as the scan knows of more than
  * was free at the start; silence where that question has no answer (file systems
- * that share extents, runs that replace or skip what is there).
+ * that share extents, runs that replace or skip what is there). What is refused so was
+ * not begun: files are copied before they are known here only while space_is_ample().
  *
  * Runs in: the master.  Blocks: as writing a message does.  Allocates: no.
  * Owns: nothing.
@@ -25,6 +26,9 @@ struct space {
 
 /* True, after a sentence, when what was found so far cannot fit. */
 bool space_is_short(const struct space *space);
+
+/* True when so many batches more than was found so far fit in any case, or nobody asks. */
+bool space_is_ample(const struct space *space, uint64_t batches);
 
 /* Says that the file system is full. @known: the scan has ended. */
 void space_say_full(const struct space *space, bool known);

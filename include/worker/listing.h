@@ -6,15 +6,16 @@
  * the first name of the first slice.
  *
  * Runs in: the worker.  Blocks: as the file systems do, and while the lane is full.
- * Allocates: no.  Owns: nothing.
+ * Allocates: a frame.  Owns: nothing.
  */
 #pragma once
 
 #include "ipc/job.h"
 #include "worker/state.h"
 
-/* SCAN: one slice; the first also makes the destination directory. */
-void listing_scan(struct worker *worker, const struct job_view *job);
+/* SCAN: one slice; the first also makes the destination directory. True when the job goes
+ * on: *@ret_own is the COPY it is from now on, which the caller does. */
+bool listing_scan(struct worker *worker, const struct job_view *job, struct job_view *ret_own);
 
 /* LOOK: the names a slice had no patience for. */
 void listing_look(struct worker *worker, const struct job_view *job);

@@ -20,6 +20,7 @@ struct worker {
 	struct scanner *scanner;
 	struct open_dirs *dirs;
 	struct tell tell;
+	struct job_buffer own; /* what a listing copies too, as a frame */
 	bool full; /* the disk: the rest of what is queued here has no chance */
 	dev_t swept_dev; /* the directory last swept for an operand that is no directory */
 	ino_t swept_ino;

@@ -33,7 +33,7 @@ struct job_wire {
 	uint32_t count;
 	uint32_t dir_len;    /* without NUL */
 	uint32_t target_len; /* without NUL */
-	uint32_t zero;
+	uint32_t copy_too;
 };
 
 struct entry_wire {
@@ -102,6 +102,7 @@ void job_begin(struct job_buffer *buffer, const struct job_view *job)
 		.length = job->length,
 		.dir_len = (uint32_t)strlen(job->dir),
 		.target_len = (uint32_t)strlen(job->target),
+		.copy_too = job->copy_too,
 	};
 
 	buffer->len = 0;
@@ -139,13 +140,14 @@ void job_add(struct job_buffer *buffer, const struct job_entry *entry)
 	store_wire(buffer, &head);
 }
 
-void job_restamp(struct job_buffer *buffer, uint64_t id, uint32_t flags)
+void job_restamp(struct job_buffer *buffer, uint64_t id, uint32_t flags, uint32_t copy_too)
 {
 	struct job_wire head;
 
 	load_wire(buffer, &head);
 	head.id = id;
 	head.flags = flags;
+	head.copy_too = copy_too;
 	store_wire(buffer, &head);
 }
 
@@ -265,7 +267,8 @@ int job_parse(const void *frame, size_t len, struct job_view *ret_view)
 		return -EBADMSG;
 	memcpy(&wire, frame, sizeof(wire));
 	if (wire.len != len || wire.id == 0 || wire.kind < JOB_SCAN || wire.kind >= JOB_KIND_COUNT ||
-	    (wire.flags & ~(uint32_t)JOB_FLAGS_KNOWN) || wire.zero != 0)
+	    (wire.flags & ~(uint32_t)JOB_FLAGS_KNOWN) ||
+	    wire.copy_too > (wire.kind == JOB_SCAN ? JOB_BATCH_MOST : 0))
 		return -EBADMSG;
 
 	view.id = wire.id;
@@ -273,6 +276,7 @@ int job_parse(const void *frame, size_t len, struct job_view *ret_view)
 	view.flags = wire.flags;
 	view.root = wire.root;
 	view.count = wire.count;
+	view.copy_too = wire.copy_too;
 	view.dir_id = wire.dir_id;
 	view.dir_dev = wire.dir_dev;
 	view.dir_ino = wire.dir_ino;

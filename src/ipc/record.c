@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ERRNO_MAX 4095 /* as the kernel's */
 
@@ -43,6 +44,19 @@ static bool outcome_is_sane(const struct outcome *o)
 	if (o->status == OUTCOME_FAILED)
 		return o->stage != STAGE_NONE;
 	return o->stage == STAGE_NONE && o->err == 0;
+}
+
+static bool scanned_is_sane(const struct record *record)
+{
+	bool failed = record->scanned.outcome.status == OUTCOME_FAILED;
+	bool whole = record->scanned.last && record->scanned.usable && record->scanned.made && !failed;
+	bool untouched = !record->scanned.finished && !record->scanned.up_to_date && !record->scanned.up_to_date_bytes;
+
+	if (!outcome_is_sane(&record->scanned.outcome) || record->scanned.last > 1 || record->scanned.made > 1 ||
+	    record->scanned.usable > 1 || record->scanned.finished > 1 || record->scanned.copies > 1)
+		return false;
+	return !record->scanned.copies ||
+	       (whole && untouched && record->scanned.entries > 0 && record->scanned.entries <= JOB_BATCH_MOST);
 }
 
 /* Takes what stands at @at off @left bytes: the bytes it takes, or 0 where it is not sane. */
@@ -99,9 +113,7 @@ int record_parse(const void *bytes, size_t len, struct record *ret_record, struc
 		return -EBADMSG;
 	if (record.kind == RECORD_RESULT && !outcome_is_sane(&record.result))
 		return -EBADMSG;
-	if (record.kind == RECORD_SCANNED &&
-	    (!outcome_is_sane(&record.scanned.outcome) || record.scanned.last > 1 || record.scanned.made > 1 ||
-	     record.scanned.usable > 1 || record.scanned.finished > 1))
+	if (record.kind == RECORD_SCANNED && !scanned_is_sane(&record))
 		return -EBADMSG;
 	*ret_names = names;
 	*ret_record = record;
@@ -144,4 +156,18 @@ const char *listed_next(const struct listed_names *names, uint32_t *at, struct l
 	memcpy(ret_listed, bytes, sizeof(*ret_listed));
 	*at += (uint32_t)(sizeof(*ret_listed) + ret_listed->name_len + 1);
 	return (const char *)bytes + sizeof(*ret_listed);
+}
+
+bool listed_is_lone_file(const struct listed *listed)
+{
+	return !listed->err && listed->mode && !S_ISDIR(listed->mode) && listed->nlink == 1;
+}
+
+struct job_entry listed_entry(const struct listed *listed, const char *name)
+{
+	return (struct job_entry){
+		.name = name, .name_len = (uint16_t)listed->name_len, .mode = listed->mode,
+		.dev = listed->dev, .ino = listed->ino, .size = S_ISREG(listed->mode) ? listed->size : 0,
+		.changed_ns = listed->changed_ns, .accessed_ns = listed->accessed_ns,
+	};
 }

@@ -160,8 +160,15 @@ static enum confirm_verdict on_done(struct confirm *confirm, struct job *job, co
 
 static enum confirm_verdict on_scanned(struct confirm *confirm, struct job *job, const struct record *record)
 {
-	if ((job->kind != JOB_SCAN && job->kind != JOB_LOOK) || intake_scanned(confirm->intake, job, record) < 0)
+	struct job *copy;
+
+	if ((job->kind != JOB_SCAN && job->kind != JOB_LOOK) || intake_scanned(confirm->intake, job, record, &copy) < 0)
 		return CONFIRM_NONSENSE;
+	if (copy) { /* and what that takes is learned when it is over */
+		confirm->dispatch->listed++;
+		ledger_goes_on(confirm->intake->ledger, job, copy);
+		return CONFIRM_SCANNED;
+	}
 	dispatch_learn(confirm->dispatch, job, clock_now_ns());
 	ledger_done(confirm->intake->ledger, job);
 	return CONFIRM_SCANNED;

@@ -10,7 +10,8 @@
  *                  behind it: work behind a big file waits for minutes
  *   COPY           of a directory that the worker has open: another would have to
  *                  open it, as many requests as half a small file
- *   SCAN           by half of the workers, so that no one runs dry
+ *   SCAN           by half of the workers, so that no one runs dry. Such a one copies what it
+ *                  finds, where that is a batch at most, and soon done: nothing is warmer
  *   COPY           taken over from others, by who holds nothing: not to wait behind
  *                  a job that may take long, or hang
  *
@@ -40,7 +41,6 @@
 #define HIGH_WATER 16384               /* entries queued: about 1.2 MiB, with names of 4 KiB each 66 */
 #define EAGER_PART 8                   /* one worker in so many lists rather than copies */
 #define BATCH_NS (4.0 * NS_PER_MS)     /* what a batch should take */
-#define BATCH_MOST 64
 #define FINISH_MOST 16                 /* that wait for the worker with the directory open */
 
 static uint64_t most(uint64_t a, uint64_t b)
@@ -97,6 +97,19 @@ static struct job *pick_clone(const struct dispatch *dispatch, unsigned slot)
 	return big && is_quick(dispatch, big) ? big : ledger_peek_own_copy(ledger, slot);
 }
 
+/* The next listing, and up to @most of the files it finds, if they fit whatever the others
+ * find meanwhile. */
+static struct job *pick_scan(const struct dispatch *dispatch, unsigned slot, uint32_t most)
+{
+	const struct job_ledger *ledger = dispatch->ledger;
+	struct job *job = ledger_peek_near(ledger, CLASS_SCAN, slot);
+
+	if (job)
+		ledger_limit_copy_too(job, space_is_ample(dispatch->space, ledger_sent_of(ledger, CLASS_SCAN) + 1)
+		                               ? most : 0);
+	return job;
+}
+
 static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t now_ns)
 {
 	const struct job_ledger *ledger = dispatch->ledger;
@@ -111,7 +124,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t
 	if ((job = ledger_peek(ledger, CLASS_LINK)) != NULL)
 		return job;
 	if (now_ns >= dispatch->eager_ns && may_scan(dispatch, most(1, dispatch->in_use / EAGER_PART)))
-		return ledger_peek_near(ledger, CLASS_SCAN, slot);
+		return pick_scan(dispatch, slot, 0);
 	if ((job = ledger_peek(ledger, CLASS_BIG)) != NULL) {
 		if (may_start_big(dispatch, job, held))
 			return job;
@@ -121,7 +134,7 @@ static struct job *pick(const struct dispatch *dispatch, unsigned slot, uint64_t
 	if ((job = ledger_peek_own_copy(ledger, slot)) != NULL)
 		return job;
 	if (may_scan(dispatch, most_scans(dispatch)))
-		return ledger_peek_near(ledger, CLASS_SCAN, slot);
+		return pick_scan(dispatch, slot, dispatch->batch_limit);
 	return held == 0 ? ledger_peek_copy(dispatch->ledger, slot) : NULL;
 }
 
@@ -238,5 +251,5 @@ void dispatch_learn(struct dispatch *dispatch, const struct job *job, uint64_t n
 
 	dispatch->entry_ns = dispatch->entry_ns > 0 ? dispatch->entry_ns * 0.8 + took * 0.2 : took;
 	limit = BATCH_NS / dispatch->entry_ns;
-	dispatch->batch_limit = limit < 1 ? 1 : limit > BATCH_MOST ? BATCH_MOST : (unsigned)limit;
+	dispatch->batch_limit = limit < 1 ? 1 : limit > JOB_BATCH_MOST ? JOB_BATCH_MOST : (unsigned)limit;
 }

@@ -12,15 +12,13 @@
 
 #include "base/cleanup.h"
 #include "base/policy.h"
-#include "master/big_file.h"
+#include "master/batch.h"
 #include "master/names.h"
 #include "master/slice.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-#define BATCH_BYTES (4u << 20)
-#define BATCH_CLONES 4 /* whatever they hold: one that must be copied after all holds up few */
 #define LOOK_LEAST 4       /* names: for fewer it does not pay to open a directory */
 #define LOOK_LEAST_FIRST 2 /* of an operand's first slice: the others may have nothing else to do */
 #define SLICE_FIRST 256    /* the others have nothing to do until it is in */
@@ -62,11 +60,20 @@ struct job *intake_job(struct intake *intake, enum job_class class, enum job_kin
 	return job;
 }
 
+/* Whether a worker may copy what it lists in @dir. Not in an operand's own: others may hang on
+ * that, and its finish waits for them. Nor where any two names may be one inode (-L). */
+static bool may_copy_too(const struct intake *intake, const struct dir_node *dir, uint32_t flags)
+{
+	return (flags & JOB_FIRST_SLICE) && !(flags & JOB_NO_DESCENT) && !dir->is_root &&
+	       intake->policy->dereference != DEREFERENCE_ALWAYS;
+}
+
 static void queue_scan(struct intake *intake, struct dir_node *dir, uint64_t cursor, uint32_t flags)
 {
 	struct job_view view = {
 		.target = "", .flags = flags | (intake->jobs > 1 ? JOB_LOOK_LATER : 0), .offset = cursor,
 		.length = flags & JOB_FIRST_SLICE ? SLICE_FIRST : SLICE_ENTRIES,
+		.copy_too = may_copy_too(intake, dir, flags) ? JOB_BATCH_MOST : 0,
 	};
 
 	ledger_queue(intake->ledger, intake_job(intake, CLASS_SCAN, JOB_SCAN, dir, &view));
@@ -223,30 +230,6 @@ static void take_directory(struct intake *intake, struct dir_node *dir, const st
 	queue_scan(intake, child, 0, flags);
 }
 
-static void add_to_batch(struct intake *intake, struct dir_node *dir, const struct job_entry *entry, uint64_t blocks,
-                         struct job **batch)
-{
-	if (big_file_wants_ranges(intake, dir, entry, blocks)) {
-		big_file_queue(intake, dir, entry);
-		return;
-	}
-	if (S_ISREG(entry->mode) && entry->size >= (intake->clones ? BIG_CLONE : BIG_FILE)) {
-		struct job *big = intake_job(intake, CLASS_BIG, JOB_COPY, dir, NULL);
-
-		ledger_add(big, entry);
-		ledger_queue(intake->ledger, big);
-		return;
-	}
-	if (!*batch)
-		*batch = intake_job(intake, CLASS_COPY, JOB_COPY, dir, NULL);
-	ledger_add(*batch, entry);
-	if ((*batch)->entries >= intake->batch_limit ||
-	    ((*batch)->bytes >= BATCH_BYTES && (!intake->clones || (*batch)->entries >= BATCH_CLONES))) {
-		ledger_queue(intake->ledger, *batch);
-		*batch = NULL;
-	}
-}
-
 static void queue_link(struct intake *intake, struct dir_node *dir, const struct job_entry *entry, const char *first)
 {
 	struct job_view view = { .target = first };
@@ -263,41 +246,34 @@ static bool keeps_links(const struct intake *intake, uint32_t nlink)
 	       (nlink > 1 || intake->policy->dereference == DEREFERENCE_ALWAYS);
 }
 
-/* What may replace a file that is there is not counted: room comes back with it. */
-static bool needs_room(const struct intake *intake, const struct dir_node *dir)
+/* A further name of an inode waits for the first one's copy, or becomes its link. False: it is the first. */
+static bool take_link(struct intake *intake, struct dir_node *dir, const struct listed *entry, const char *name)
 {
-	const struct tree_root *root = &intake->operands->tree.roots[dir->root];
+	bool keep = intake->policy->dereference == DEREFERENCE_ALWAYS;
+	struct job_entry named = listed_entry(entry, name);
+	const char *first;
 
-	return dir->made || (root->leaf && dir->is_root && !root->replaces);
+	switch (link_table_seen(intake->links, entry->dev, entry->ino, entry->nlink, keep, &first)) {
+	case LINK_COPY:
+		break;
+	case LINK_WAIT:
+		tally_found(intake->tally, 0, 0);
+		link_table_wait(intake->links, entry->dev, entry->ino, dir, name, entry->mode, named.size);
+		dir->pending++;
+		return true;
+	case LINK_NOW:
+		tally_found(intake->tally, 0, 0);
+		queue_link(intake, dir, &named, first);
+		return true;
+	}
+	return false;
 }
 
 static void take_file(struct intake *intake, struct dir_node *dir, const struct listed *entry, const char *name,
                       struct job **batch)
 {
-	bool regular = S_ISREG(entry->mode), keep = intake->policy->dereference == DEREFERENCE_ALWAYS;
-	struct job_entry named = {
-		.name = name, .name_len = (uint16_t)entry->name_len, .mode = entry->mode,
-		.dev = entry->dev, .ino = entry->ino, .size = regular ? entry->size : 0,
-		.changed_ns = entry->changed_ns, .accessed_ns = entry->accessed_ns,
-	};
-	const char *first;
-
-	if (keeps_links(intake, entry->nlink))
-		switch (link_table_seen(intake->links, entry->dev, entry->ino, entry->nlink, keep, &first)) {
-		case LINK_COPY:
-			break;
-		case LINK_WAIT:
-			tally_found(intake->tally, 0, 0);
-			link_table_wait(intake->links, entry->dev, entry->ino, dir, name, entry->mode, named.size);
-			dir->pending++;
-			return;
-		case LINK_NOW:
-			tally_found(intake->tally, 0, 0);
-			queue_link(intake, dir, &named, first);
-			return;
-		}
-	tally_found(intake->tally, named.size, regular && needs_room(intake, dir) ? entry->blocks : 0);
-	add_to_batch(intake, dir, &named, entry->blocks, batch);
+	if (!keeps_links(intake, entry->nlink) || !take_link(intake, dir, entry, name))
+		batch_add(intake, dir, entry, name, batch);
 }
 
 /* An operand's directory is there: what hangs on it (--parents) may start. */
@@ -332,7 +308,7 @@ static void queue_look(struct intake *intake, struct dir_node *dir, const struct
 	if (!*look)
 		*look = intake_job(intake, CLASS_SCAN, JOB_LOOK, dir, NULL);
 	ledger_add(*look, &named);
-	if ((*look)->entries >= most || (*look)->entries >= LEDGER_BATCH_MAX) {
+	if ((*look)->entries >= most || (*look)->entries >= JOB_BATCH_MOST) {
 		ledger_queue(intake->ledger, *look);
 		*look = NULL;
 	}
@@ -369,15 +345,19 @@ static struct job *take_slice(struct intake *intake, const struct job *job, uint
 	return batch;
 }
 
-int intake_scanned(struct intake *intake, struct job *job, const struct record *record)
+int intake_scanned(struct intake *intake, struct job *job, const struct record *record, struct job **ret_copy)
 {
 	const struct outcome *outcome = &record->scanned.outcome;
 	struct dir_node *dir = job->dir;
 	bool first = job->flags & JOB_FIRST_SLICE;
 	bool failed = outcome->status == OUTCOME_FAILED;
 	struct report_subject subject = { dir, NULL, 0 };
+	struct listed_names names = slice_names(job->slice);
+	bool copies = record->scanned.copies;
 
-	if (slice_names(job->slice).count != record->scanned.entries)
+	*ret_copy = NULL;
+	if (names.count != record->scanned.entries ||
+	    (copies && (names.count > job->copy_too || !batch_is_of_lone_files(&names))))
 		return -EBADMSG;
 	if (first && record->scanned.usable) {
 		dir->usable = true;
@@ -389,6 +369,11 @@ int intake_scanned(struct intake *intake, struct job *job, const struct record *
 	}
 	if (failed || outcome->lost)
 		report_outcome(intake->report, &subject, outcome);
+	if (copies) { /* also when we are stopping: it says itself what came of them */
+		*ret_copy = batch_under_way(intake, dir, &names);
+		intake_piece_done(intake, dir);
+		return 0;
+	}
 	if (intake->stopping) {
 		intake_piece_done(intake, dir);
 		return 0;

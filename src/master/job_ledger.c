@@ -173,6 +173,7 @@ struct job *ledger_job(struct job_ledger *ledger, enum job_class class, const st
 	job->kind = view->kind;
 	job->state = JOB_QUEUED;
 	job->flags = view->flags;
+	job->copy_too = view->copy_too;
 	job->slot = -1;
 	job->dir = dir ? dir_node_ref(dir) : NULL;
 	job_begin(&job->frame, &stamped);
@@ -181,7 +182,7 @@ struct job *ledger_job(struct job_ledger *ledger, enum job_class class, const st
 
 void ledger_add(struct job *job, const struct job_entry *entry)
 {
-	assert(job->entries < LEDGER_BATCH_MAX);
+	assert(job->entries < JOB_BATCH_MOST);
 	job_add(&job->frame, entry);
 	job->entries++;
 	job->bytes += entry->size;
@@ -227,20 +228,29 @@ void ledger_queue(struct job_ledger *ledger, struct job *job)
 	enqueue(ledger, job, job->class == CLASS_SCAN);
 }
 
-static void set_flags(struct job *job, uint32_t flags)
+static void stamp(struct job *job)
 {
-	job->flags = flags;
-	job_restamp(&job->frame, job->id, job->flags);
+	job_restamp(&job->frame, job->id, job->flags, job->copy_too);
 }
 
 void ledger_not_redone(struct job *job)
 {
-	set_flags(job, job->flags & ~(uint32_t)JOB_REDO);
+	job->flags &= ~(uint32_t)JOB_REDO;
+	stamp(job);
 }
 
 void ledger_finish_too(struct job *job)
 {
-	set_flags(job, job->flags | JOB_FINISH_TOO);
+	job->flags |= JOB_FINISH_TOO;
+	stamp(job);
+}
+
+void ledger_limit_copy_too(struct job *job, uint32_t most)
+{
+	if (job->copy_too <= most)
+		return;
+	job->copy_too = most;
+	stamp(job);
 }
 
 struct job *ledger_peek(const struct job_ledger *ledger, enum job_class class)
@@ -362,6 +372,19 @@ void ledger_done(struct job_ledger *ledger, struct job *job)
 	job_free(job);
 }
 
+void ledger_goes_on(struct job_ledger *ledger, struct job *scan, struct job *copy)
+{
+	assert(scan->state == JOB_SENT);
+	copy->state = JOB_SENT;
+	copy->id = scan->id;
+	copy->slot = scan->slot;
+	copy->sent_ns = scan->sent_ns;
+	stamp(copy);
+	ledger->sent_of[copy->class]++;
+	list_insert(&ledger->held[scan->slot], scan, copy);
+	ledger_done(ledger, scan);
+}
+
 struct job *ledger_oldest(const struct job_ledger *ledger, unsigned slot)
 {
 	return ledger->held[slot].first;
@@ -374,9 +397,10 @@ void ledger_requeue(struct job_ledger *ledger, struct job *job)
 	job->slot = -1;
 	job->id = ++ledger->last_id;
 	job->flags |= JOB_REDO;
+	job->copy_too = 0; /* who trusts nothing goes step by step */
 	free(job->slice);
 	job->slice = NULL;
-	job_restamp(&job->frame, job->id, job->flags);
+	stamp(job);
 	job->view.id = 0;
 	enqueue(ledger, job, true);
 }

@@ -60,18 +60,18 @@ static void give_up_entry(struct intake *intake, struct job *job, uint32_t index
 	discard(intake, job, UINT64_C(1) << index);
 }
 
-static unsigned redo_batch(struct intake *intake, struct job *job, int in_hand)
+static unsigned redo_batch(struct intake *intake, struct job *job, uint32_t in_hand)
 {
 	uint64_t rest = unsettled(job);
 	unsigned again = 0;
 
 	/* Behind the last entry: its directory, which gets a FINISH of its own. */
-	if (in_hand >= 0 && (uint32_t)in_hand < job->entries && (rest & UINT64_C(1) << in_hand)) {
+	if (in_hand < job->entries && (rest & UINT64_C(1) << in_hand)) {
 		rest &= ~(UINT64_C(1) << in_hand);
 		if (job->kind == JOB_DISCARD && job->attempts > 0) {
 			; /* a third worker is not risked */
 		} else if (job->attempts > 0) {
-			give_up_entry(intake, job, (uint32_t)in_hand);
+			give_up_entry(intake, job, in_hand);
 		} else {
 			struct job *alone = ledger_subset(intake->ledger, job, job->kind, UINT64_C(1) << in_hand);
 
@@ -126,7 +126,7 @@ unsigned recovery_take_back(struct intake *intake, unsigned slot, const struct g
 		if (job->dir)
 			job->dir->redone = true;
 		if (job->entries > 0 && job->kind != JOB_LOOK)
-			again += redo_batch(intake, job, in_hand ? (int)last->index : -1);
+			again += redo_batch(intake, job, in_hand ? last->index : GAUGE_NO_ENTRY);
 		else
 			again += redo_directory(intake, job, in_hand);
 	}

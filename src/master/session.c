@@ -102,7 +102,7 @@ int session_new(const struct session_setup *setup, struct session **ret_session)
 		.jobs = setup->most_jobs, .slow_dest = setup->storage->slow,
 	};
 	session->dispatch = (struct dispatch){
-		.pool = setup->pool, .ledger = session->intake.ledger, .in_use = setup->jobs,
+		.pool = setup->pool, .ledger = session->intake.ledger, .space = &session->space, .in_use = setup->jobs,
 		.eager_ns = session->clock.start_ns + NS_PER_S,
 		/* Where every request waits a file takes longer than a batch should. */
 		.batch_limit = setup->storage->slow || operands_are_slow(setup->operands) ? 1 : DISPATCH_FIRST_BATCH,

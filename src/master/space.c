@@ -9,16 +9,35 @@
 #include "base/display.h"
 #include "base/human.h"
 #include "base/message.h"
+#include "ipc/job.h"
+
+#define BATCH_ROOM (2 * (uint64_t)JOB_BATCH_BYTES) /* a small file may take many blocks, written to in steps */
+
+static bool has_answer(const struct space *space)
+{
+	const struct copy_policy *policy = &space->options->policy;
+
+	return space->options->preflight && !space->storage->shares_extents && policy->update == UPDATE_ALL &&
+	       !policy->hard_link && !policy->symbolic_link && !policy->attributes_only;
+}
+
+bool space_is_ample(const struct space *space, uint64_t batches)
+{
+	const struct tally *tally = space->tally;
+	const struct storage *storage = space->storage;
+
+	return !has_answer(space) ||
+	       (tally->found_blocks * 512 + batches * BATCH_ROOM <= storage->free_bytes &&
+	        tally->found_inodes + batches * JOB_BATCH_MOST <= storage->free_inodes);
+}
 
 bool space_is_short(const struct space *space)
 {
 	const struct tally *tally = space->tally;
 	const struct storage *storage = space->storage;
-	const struct copy_policy *policy = &space->options->policy;
 	char need[HUMAN_SIZE], have[HUMAN_SIZE];
 
-	if (!space->options->preflight || storage->shares_extents || policy->update != UPDATE_ALL ||
-	    policy->hard_link || policy->symbolic_link || policy->attributes_only)
+	if (!has_answer(space))
 		return false;
 	bool bytes = tally->found_blocks * 512 > storage->free_bytes;
 	bool inodes = tally->found_inodes > storage->free_inodes;

@@ -1,6 +1,19 @@
 /*
  * Found names go up as they come; the SCANNED at the end makes them count. The
  * master has then a whole slice or nothing of it, whenever this worker dies.
+ *
+ * A directory that holds a few files and nothing else is copied by who lists it, at
+ * once (.copy_too): what it would be sent is the frame that it can make itself.
+ *
+ *	worker                                  master
+ *	LISTED, SCANNED .copies ── lane
+ *	copies entry 0, 1, ...                  (dies: SCAN not seen to be over, all again;
+ *	DONE ── lane                            else a COPY it was sent, see recovery.c)
+ *
+ * By way of the master its files were looked up cold: it had listed some eight other
+ * directories in between, so that nobody waits for the way there and back. 60,000 files
+ * in 3,000 directories, two workers, medians of pairs: up to 3 % less time on tmpfs, 11 % on xfs,
+ * 4 to 7 % more on btrfs.
  */
 #include "worker/listing.h"
 
@@ -11,6 +24,7 @@
 #include "worker/finish.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LOOK_NS (8 * NS_PER_MS) /* the looks of one listing; about two batches */
@@ -22,6 +36,8 @@ struct scan_context {
 	const struct place *place;
 	uint32_t entries, up_to_date;
 	uint64_t up_to_date_bytes;
+	bool copies;        /* all entries are in worker->own */
+	uint64_t own_bytes;
 };
 
 static bool leaves_what_is_complete(const struct worker *worker)
@@ -47,6 +63,34 @@ static bool is_up_to_date(const struct scan_context *context, const struct scan_
 	       !policy->hard_link && !policy->symbolic_link && S_ISREG(entry->mode) && entry->nlink == 1 &&
 	       !existing_decide(copier, context->place, &named, entry->st, &existing, &outcome) &&
 	       outcome.status == OUTCOME_UP_TO_DATE;
+}
+
+/* Nothing may be there already, and nobody else may land in it. */
+static void begin_own(struct scan_context *context)
+{
+	const struct job_view *job = context->job;
+	const struct job_view own = {
+		.id = job->id, .kind = JOB_COPY, .flags = JOB_DIR_MADE | JOB_FINISH_TOO, .root = job->root,
+		.dir_id = job->dir_id, .dir_dev = job->dir_dev, .dir_ino = job->dir_ino, .dir = job->dir, .target = "",
+	};
+
+	context->copies = job->copy_too && context->place->made;
+	if (context->copies)
+		job_begin(&context->worker->own, &own);
+}
+
+static void add_own(struct scan_context *context, const struct listed *listed, const char *name)
+{
+	if (!context->copies)
+		return;
+
+	const struct job_entry entry = listed_entry(listed, name);
+
+	context->own_bytes += entry.size;
+	context->copies = listed_is_lone_file(listed) && context->entries < context->job->copy_too &&
+	                  context->own_bytes < JOB_BATCH_BYTES;
+	if (context->copies)
+		job_add(&context->worker->own, &entry);
 }
 
 static int on_scan_entry(const struct scan_entry *entry, void *arg)
@@ -76,6 +120,7 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 	};
 
 	tell_listed(&context->worker->tell, &listed, entry->name);
+	add_own(context, &listed, entry->name);
 	context->entries++;
 	return gauge_order(board) == ORDER_STOP ? -ECANCELED : 0;
 }
@@ -132,6 +177,7 @@ static void list_slice(struct worker *worker, const struct job_view *job, const 
 	uint64_t cursor = 0;
 	bool last = true, follow = worker->setup->policy->dereference == DEREFERENCE_ALWAYS;
 
+	begin_own(&context);
 	scanner_set_patience(worker->scanner, patience(job));
 
 	int err = scan_slice(worker->scanner, place->src_fd, job->offset, (uint32_t)job->length, follow, on_scan_entry,
@@ -141,6 +187,7 @@ static void list_slice(struct worker *worker, const struct job_view *job, const 
 		listing_failed(scanned, err);
 	scanned->scanned.cursor = cursor;
 	scanned->scanned.last = last || err < 0;
+	scanned->scanned.copies = context.copies && last && context.entries > 0;
 	count(scanned, &context);
 }
 
@@ -162,7 +209,7 @@ static void finish_too(struct worker *worker, const struct job_view *job, const 
 	record->scanned.finished = 1;
 }
 
-void listing_scan(struct worker *worker, const struct job_view *job)
+bool listing_scan(struct worker *worker, const struct job_view *job, struct job_view *ret_own)
 {
 	struct record record = { .kind = RECORD_SCANNED, .job = job->id, .scanned = { .last = 1 } };
 	struct outcome *outcome = &record.scanned.outcome;
@@ -192,7 +239,14 @@ void listing_scan(struct worker *worker, const struct job_view *job)
 		if (place && is_finished(worker, job, &record))
 			finish_too(worker, job, place, &record);
 	}
+	if (record.scanned.copies) /* from here on it is a COPY, and no entry was begun */
+		tell_in_hand(&worker->tell, GAUGE_NO_ENTRY);
 	tell_record(&worker->tell, &record);
+	if (!record.scanned.copies)
+		return false;
+	if (job_parse(worker->own.data, worker->own.len, ret_own) < 0)
+		abort(); /* we wrote it */
+	return true;
 }
 
 void listing_look(struct worker *worker, const struct job_view *job)

@@ -239,6 +239,14 @@ static void link_one(struct worker *worker, const struct place *place, const str
 	entry_link(&worker->copier, place, entry, first_fd, leaf ? leaf + 1 : path, ret);
 }
 
+static void scan(struct worker *worker, const struct job_view *job)
+{
+	struct job_view own;
+
+	if (listing_scan(worker, job, &own))
+		each_entry(worker, &own, copy_one);
+}
+
 static void flush_destination(struct worker *worker, const struct job_view *job)
 {
 	CLEANUP_FD int fd = open_dirs_dest(worker->dirs, "", O_RDONLY);
@@ -266,7 +274,7 @@ static const struct {
 	void (*once)(struct worker *worker, const struct job_view *job);
 	entry_fn *each;
 } deeds[JOB_KIND_COUNT] = {
-	[JOB_SCAN] = { .once = listing_scan },
+	[JOB_SCAN] = { .once = scan },
 	[JOB_LOOK] = { .once = listing_look },
 	[JOB_COPY] = { .each = copy_one },
 	[JOB_BEGIN] = { .each = begin_one },
@@ -358,6 +366,7 @@ static int set_up(struct worker *worker)
 
 static void tear_down(struct worker *worker)
 {
+	job_buffer_done(&worker->own);
 	open_dirs_free(worker->dirs);
 	scanner_free(worker->scanner);
 	metadata_free(worker->copier.metadata);

@@ -56,7 +56,7 @@ static void check_frame(const uint8_t *frame, size_t size)
 	check_entries(&view, &again);
 	require(again.len == size && !memcmp(again.data, frame, size));
 
-	job_restamp(&again, view.id + 1 ? view.id + 1 : 1, view.flags);
+	job_restamp(&again, view.id + 1 ? view.id + 1 : 1, view.flags, view.copy_too);
 	require(job_parse(again.data, again.len, &view) == 0);
 	job_buffer_done(&again);
 }

@@ -20,6 +20,8 @@ struct fixture {
 	int after;
 	struct operands operands;
 	struct tally tally;
+	struct options options;
+	struct report report;
 	struct intake intake;
 	struct job *scan;     /* of the operand, sent to slot 0 */
 	struct dir_node *dir; /* the operand's */
@@ -46,9 +48,10 @@ static inline struct fixture *intake_fixture(unsigned jobs)
 		.after = -1,
 	};
 	f.operands = (struct operands){ .tree = { .roots = &f.root, .n_roots = 1 }, .after = &f.after };
+	f.report = (struct report){ .options = &f.options, .tree = &f.operands.tree, .tally = &f.tally };
 	f.intake = (struct intake){
 		.policy = &f.policy, .operands = &f.operands, .ledger = ledger_new(jobs), .links = link_table_new(),
-		.tally = &f.tally, .jobs = jobs, .batch_limit = 16,
+		.tally = &f.tally, .report = &f.report, .jobs = jobs, .batch_limit = 16,
 	};
 	intake_begin(&f.intake);
 	f.scan = send_next(&f, CLASS_SCAN, JOB_SCAN);

@@ -17,6 +17,10 @@
 struct fixture {
 	struct job_ledger *ledger;
 	struct dir_node *dir;
+	struct options options;
+	struct storage storage;
+	struct tally tally;
+	struct space space;
 	struct dispatch dispatch;
 };
 
@@ -75,7 +79,13 @@ static int set_up(void **state)
 	f.ledger = ledger_new(SLOTS);
 	f.dir = dir_node_new(NULL, 0, "");
 	f.dir->is_root = true;
-	f.dispatch = (struct dispatch){ .ledger = f.ledger, .in_use = SLOTS, .batch_limit = DISPATCH_FIRST_BATCH };
+	f.options = (struct options){ .preflight = true };
+	f.storage = (struct storage){ .free_bytes = UINT64_MAX, .free_inodes = UINT64_MAX };
+	f.tally = (struct tally){ 0 };
+	f.space = (struct space){ &f.options, &f.storage, &f.tally, "" };
+	f.dispatch = (struct dispatch){
+		.ledger = f.ledger, .space = &f.space, .in_use = SLOTS, .batch_limit = DISPATCH_FIRST_BATCH,
+	};
 	*state = &f;
 	return 0;
 }
@@ -305,6 +315,62 @@ static void or_to_anybody_idle_when_that_is_stuck_or_not_in_use(void **state)
 	assert_held(f, 1, 1, 1);
 }
 
+static const struct job *sent_scan(struct fixture *f, uint32_t most, uint64_t now_ns)
+{
+	struct job_view view = { .kind = JOB_SCAN, .copy_too = most, .dir = "d", .target = "", .dir_id = 9 };
+
+	ledger_queue(f->ledger, ledger_job(f->ledger, CLASS_SCAN, &view, f->dir));
+	alive = 1;
+	dispatch_run(&f->dispatch, now_ns);
+	assert_int_equal(ledger_outstanding(f->ledger, 0), 1);
+	return ledger_oldest(f->ledger, 0);
+}
+
+static void a_listing_may_copy_a_batch_too(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dispatch.eager_ns = 100;
+	f->dispatch.batch_limit = 11;
+	assert_int_equal(sent_scan(f, JOB_BATCH_MOST, 1)->copy_too, 11);
+}
+
+/* It is sent so that the total is known early. */
+static void but_not_one_that_runs_ahead(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dispatch.eager_ns = 100;
+	assert_int_equal(sent_scan(f, JOB_BATCH_MOST, 100)->copy_too, 0);
+}
+
+static void nor_more_than_it_may(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dispatch.eager_ns = 100;
+	f->dispatch.batch_limit = 11;
+	assert_int_equal(sent_scan(f, 10, 1)->copy_too, 10);
+}
+
+/* What it copies is not known to fit: nor is what others, listing at the same time, do. */
+static void nor_where_it_may_not_fit(void **state)
+{
+	struct fixture *f = *state;
+	struct job_view view = { .kind = JOB_SCAN, .copy_too = 11, .dir = "d", .target = "", .dir_id = 9 };
+
+	f->dispatch.eager_ns = 100;
+	f->storage.free_inodes = 2 * JOB_BATCH_MOST;
+	for (int i = 0; i < 3; i++)
+		ledger_queue(f->ledger, ledger_job(f->ledger, CLASS_SCAN, &view, f->dir));
+	f->dispatch.listed = 1; /* so that all of them list */
+	dispatch_run(&f->dispatch, 1);
+	assert_held(f, 1, 1, 1);
+	assert_int_equal(ledger_oldest(f->ledger, 0)->copy_too, 11);
+	assert_int_equal(ledger_oldest(f->ledger, 1)->copy_too, 11);
+	assert_int_equal(ledger_oldest(f->ledger, 2)->copy_too, 0);
+}
+
 static void nothing_is_sent_in_a_pause(void **state)
 {
 	struct fixture *f = *state;
@@ -335,6 +401,10 @@ int main(void)
 		TEST(nobody_at_one_job_for_long_gets_another),
 		TEST(a_finish_goes_to_who_has_the_directory_open),
 		TEST(or_to_anybody_idle_when_that_is_stuck_or_not_in_use),
+		TEST(a_listing_may_copy_a_batch_too),
+		TEST(but_not_one_that_runs_ahead),
+		TEST(nor_more_than_it_may),
+		TEST(nor_where_it_may_not_fit),
 		TEST(nothing_is_sent_in_a_pause),
 	};
 

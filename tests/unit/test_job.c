@@ -141,7 +141,7 @@ static void an_entry_is_found_by_number_wherever_the_iterator_is(void **state)
 	job_buffer_done(&buffer);
 }
 
-static void restamping_changes_number_and_flags_only(void **state)
+static void restamping_changes_what_it_says_only(void **state)
 {
 	struct job_buffer buffer = {0};
 	struct job_entry entry;
@@ -149,13 +149,23 @@ static void restamping_changes_number_and_flags_only(void **state)
 
 	(void)state;
 	build(&buffer, JOB_COPY, "d", "", "f");
-	job_restamp(&buffer, 43, JOB_SHARED_NAME);
+	job_restamp(&buffer, 43, JOB_SHARED_NAME, 0);
 	assert_int_equal(job_parse(buffer.data, buffer.len, &view), 0);
 	assert_int_equal(view.id, 43);
 	assert_int_equal(view.flags, JOB_SHARED_NAME);
 	assert_string_equal(view.dir, "d");
 	assert_true(job_view_next(&view, &entry));
 	assert_string_equal(entry.name, "f");
+
+	build(&buffer, JOB_SCAN, "d", "", NULL);
+	job_restamp(&buffer, 44, JOB_FIRST_SLICE, JOB_BATCH_MOST);
+	assert_int_equal(job_parse(buffer.data, buffer.len, &view), 0);
+	assert_int_equal(view.copy_too, JOB_BATCH_MOST);
+	job_restamp(&buffer, 44, JOB_FIRST_SLICE, JOB_BATCH_MOST + 1);
+	assert_int_equal(job_parse(buffer.data, buffer.len, &view), -EBADMSG);
+	build(&buffer, JOB_FINISH, "d", "", NULL);
+	job_restamp(&buffer, 44, 0, 1);
+	assert_int_equal(job_parse(buffer.data, buffer.len, &view), -EBADMSG);
 
 	/* And a buffer is used again for the next frame. */
 	build(&buffer, JOB_FINISH, "", "", NULL);
@@ -387,7 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_batch_comes_back),
 		cmocka_unit_test(an_entry_is_found_by_number_wherever_the_iterator_is),
-		cmocka_unit_test(restamping_changes_number_and_flags_only),
+		cmocka_unit_test(restamping_changes_what_it_says_only),
 		cmocka_unit_test(each_kind_has_its_shape),
 		cmocka_unit_test(directories_stay_below_the_root),
 		cmocka_unit_test(names_are_one_component),

@@ -39,6 +39,7 @@ static struct job *make(struct fixture *f, enum job_class class, unsigned entrie
 {
 	struct job_view view = {
 		.kind = class == CLASS_SCAN ? JOB_SCAN : JOB_COPY, .dir = "some/dir", .target = "", .dir_id = 9,
+		.copy_too = class == CLASS_SCAN ? 9 : 0,
 	};
 	struct job *job = ledger_job(f->ledger, class, &view, f->dir);
 
@@ -199,6 +200,53 @@ static void requeued_under_a_new_number_as_a_redo(void **state)
 	assert_int_equal(view.count, 2);
 }
 
+static void a_listing_goes_on_as_the_copy_of_what_it_found(void **state)
+{
+	struct fixture *f = *state;
+	struct job *scan = make(f, CLASS_SCAN, 0, 0), *next = make(f, CLASS_SCAN, 0, 0);
+	struct job *copy = make(f, CLASS_COPY, 2, 5);
+
+	ledger_queue(f->ledger, next);
+	ledger_queue(f->ledger, scan);
+	ledger_limit_copy_too(scan, 10);
+	assert_int_equal(scan->copy_too, 9);
+	ledger_limit_copy_too(scan, 7);
+	assert_int_equal(scan->copy_too, 7);
+	assert_int_equal(ledger_view(scan)->copy_too, 7);
+	ledger_sent(f->ledger, scan, 1, 123);
+	ledger_sent(f->ledger, next, 1, 124);
+	uint64_t id = scan->id;
+
+	ledger_goes_on(f->ledger, scan, copy);
+	assert_ptr_equal(ledger_find(f->ledger, 1, id), copy);
+	assert_ptr_equal(ledger_oldest(f->ledger, 1), copy);
+	assert_int_equal(ledger_view(copy)->id, id);
+	assert_int_equal(copy->sent_ns, 123);
+	assert_int_equal(copy->slot, 1);
+	assert_int_equal(ledger_outstanding(f->ledger, 1), 2);
+	assert_int_equal(ledger_outstanding_bytes(f->ledger, 1), 10);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_SCAN), 1);
+	assert_int_equal(ledger_sent_of(f->ledger, CLASS_COPY), 1);
+	assert_int_equal(ledger_queued(f->ledger, CLASS_COPY), 0);
+	assert_int_equal(ledger_queued_entries(f->ledger), 0);
+	ledger_done(f->ledger, copy);
+	ledger_done(f->ledger, next);
+	assert_true(ledger_empty(f->ledger));
+}
+
+/* It trusts nothing, and goes step by step. */
+static void a_listing_done_again_copies_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct job *scan = make(f, CLASS_SCAN, 0, 0);
+
+	ledger_queue(f->ledger, scan);
+	ledger_sent(f->ledger, scan, 1, 123);
+	ledger_requeue(f->ledger, scan);
+	assert_int_equal(scan->copy_too, 0);
+	assert_int_equal(ledger_view(scan)->copy_too, 0);
+}
+
 static void subset_has_the_chosen_entries(void **state)
 {
 	struct fixture *f = *state;
@@ -293,6 +341,8 @@ int main(void)
 		LEDGER_TEST(the_idle_take_over_from_the_longest_queue),
 		LEDGER_TEST(found_only_where_it_was_sent),
 		LEDGER_TEST(requeued_under_a_new_number_as_a_redo),
+		LEDGER_TEST(a_listing_goes_on_as_the_copy_of_what_it_found),
+		LEDGER_TEST(a_listing_done_again_copies_nothing),
 		LEDGER_TEST(subset_has_the_chosen_entries),
 		LEDGER_TEST(discarding_a_link_spares_the_first_name),
 		LEDGER_TEST(queued_jobs_can_be_dropped),

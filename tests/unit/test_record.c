@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ipc/record.h"
 
@@ -165,6 +166,33 @@ static void the_other_kinds_come_back(void **state)
 	assert_int_equal(out.done.copied[DATA_REFLINK], 77);
 }
 
+static void a_lone_file_is_one_to_copy_by_itself(void **state)
+{
+	struct listed one = {.dev = 1, .ino = 2, .size = 3, .changed_ns = 5, .accessed_ns = -6, .mode = S_IFREG | 0644,
+	                     .nlink = 1, .name_len = 4};
+	struct job_entry entry = listed_entry(&one, "name");
+
+	(void)state;
+	assert_string_equal(entry.name, "name");
+	assert_int_equal(entry.name_len, 4);
+	assert_true(entry.dev == 1 && entry.ino == 2 && entry.size == 3 && entry.mode == (S_IFREG | 0644));
+	assert_true(entry.changed_ns == 5 && entry.accessed_ns == -6);
+	assert_true(listed_is_lone_file(&one));
+	one.mode = S_IFLNK | 0777;
+	assert_true(listed_is_lone_file(&one));
+	assert_int_equal(listed_entry(&one, "name").size, 0);
+	one.nlink = 2;
+	assert_false(listed_is_lone_file(&one));
+	one.nlink = 1;
+	one.mode = S_IFDIR | 0755;
+	assert_false(listed_is_lone_file(&one));
+	one.mode = 0; /* not looked at */
+	assert_false(listed_is_lone_file(&one));
+	one.mode = S_IFREG;
+	one.err = EACCES;
+	assert_false(listed_is_lone_file(&one));
+}
+
 static void assert_refused(const struct record *record)
 {
 	uint8_t bytes[RECORD_MAX];
@@ -276,6 +304,32 @@ static void every_other_length_is_refused(void **state)
 	}
 }
 
+/* Only a whole new directory of few entries can be copied in the same go. */
+static void what_cannot_be_copied_too_is_refused(void **state)
+{
+	const struct record good = {
+		.kind = RECORD_SCANNED, .job = 9,
+		.scanned = {.entries = JOB_BATCH_MOST, .last = 1, .made = 1, .usable = 1, .copies = 1},
+	};
+	uint8_t bytes[RECORD_MAX];
+	struct listed_names names;
+	struct record out, bad;
+
+	(void)state;
+	assert_int_equal(record_parse(bytes, record_format(bytes, &good), &out, &names), 0);
+	assert_int_equal(out.scanned.copies, 1);
+	bad = good, bad.scanned.copies = 2, assert_refused(&bad);
+	bad = good, bad.scanned.entries = 0, assert_refused(&bad);
+	bad = good, bad.scanned.entries = JOB_BATCH_MOST + 1, assert_refused(&bad);
+	bad = good, bad.scanned.up_to_date = 1, assert_refused(&bad);
+	bad = good, bad.scanned.up_to_date_bytes = 1, assert_refused(&bad);
+	bad = good, bad.scanned.last = 0, assert_refused(&bad);
+	bad = good, bad.scanned.made = 0, assert_refused(&bad);
+	bad = good, bad.scanned.usable = 0, assert_refused(&bad);
+	bad = good, bad.scanned.finished = 1, assert_refused(&bad);
+	bad = good, bad.scanned.outcome = failed, assert_refused(&bad);
+}
+
 static void bad_numbers_are_refused(void **state)
 {
 	struct record good = {.kind = RECORD_RESULT, .job = 1, .result = failed}, bad;
@@ -341,6 +395,8 @@ int main(void)
 		cmocka_unit_test(as_many_names_as_fit_come_back_in_order),
 		cmocka_unit_test(a_name_may_be_a_part_of_a_longer_string),
 		cmocka_unit_test(the_other_kinds_come_back),
+		cmocka_unit_test(a_lone_file_is_one_to_copy_by_itself),
+		cmocka_unit_test(what_cannot_be_copied_too_is_refused),
 		cmocka_unit_test(bad_names_are_refused),
 		cmocka_unit_test(a_name_without_its_end_is_refused),
 		cmocka_unit_test(a_name_of_another_length_is_refused),

@@ -116,6 +116,19 @@ static void what_was_confirmed_stays_done(void **state)
 	assert_nothing_left(f);
 }
 
+/* It had listed them, and begun none. */
+static void without_an_entry_in_hand_none_is_blamed(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = send(f, make(f, CLASS_COPY, JOB_COPY, 3));
+
+	assert_int_equal(die(f, job, GAUGE_NO_ENTRY), 1);
+	job = expect(f, CLASS_COPY, JOB_COPY, "abc");
+	assert_int_equal(job->attempts, 0);
+	ledger_done(f->intake.ledger, job);
+	assert_nothing_left(f);
+}
+
 static void what_kills_a_second_worker_is_given_up_by_name(void **state)
 {
 	struct fixture *f = *state;
@@ -226,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_confirmed_stays_done),
+		TEST(without_an_entry_in_hand_none_is_blamed),
 		TEST(what_kills_a_second_worker_is_given_up_by_name),
 		TEST(a_listing_is_made_twice_at_most),
 		TEST(a_finish_is_tried_twice_at_most),
