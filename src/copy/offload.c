@@ -16,21 +16,12 @@
 
 #include <errno.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
-#ifndef F2FS_SUPER_MAGIC
-#define F2FS_SUPER_MAGIC 0xF2F52010
-#endif
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
+#include "base/fs_magic.h"
 
 struct device_pair *device_pair_of(struct device_pairs *pairs, dev_t src, dev_t dst)
 {

@@ -14,23 +14,11 @@
 #include "copy/permissions.h"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#ifndef F2FS_SUPER_MAGIC
-#define F2FS_SUPER_MAGIC 0xF2F52010
-#endif
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
-#ifndef ZFS_SUPER_MAGIC
-#define ZFS_SUPER_MAGIC 0x2FC12FC1
-#endif
-#ifndef BCACHEFS_SUPER_MAGIC
-#define BCACHEFS_SUPER_MAGIC 0xCA451A4E
-#endif
+#include "base/fs_magic.h"
 
 struct permissions_traits permissions_traits(int fd)
 {

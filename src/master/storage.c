@@ -5,25 +5,14 @@
 #include "master/storage.h"
 
 #include "base/cleanup.h"
+#include "base/fs_magic.h"
 #include "base/io.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
-
-/* Not in every linux/magic.h. */
-#define CIFS_MAGIC 0xFF534D42u
-#define SMB2_MAGIC 0xFE534D42u
-#define XFS_MAGIC 0x58465342u
-#define BCACHEFS_MAGIC 0xCA451A4Eu
-#define ZFS_MAGIC 0x2FC12FC1u
-#define LUSTRE_MAGIC 0x0BD00BD0u
-#define CEPH_MAGIC 0x00C36400u
-#define FUSE_MAGIC 0x65735546u
-#define NINE_P_MAGIC 0x01021997u
 
 enum { SHARES = 1, NETWORK = 2, SLOW = 4 };
 
@@ -32,20 +21,20 @@ static const struct {
 	int traits;
 } known[] = {
 	{ BTRFS_SUPER_MAGIC, SHARES },
-	{ XFS_MAGIC, SHARES },
-	{ BCACHEFS_MAGIC, SHARES },
-	{ ZFS_MAGIC, SHARES },
+	{ XFS_SUPER_MAGIC, SHARES },
+	{ BCACHEFS_SUPER_MAGIC, SHARES },
+	{ ZFS_SUPER_MAGIC, SHARES },
 	{ OVERLAYFS_SUPER_MAGIC, SHARES },
 	{ NFS_SUPER_MAGIC, SHARES | NETWORK },
-	{ CIFS_MAGIC, NETWORK },
-	{ SMB2_MAGIC, NETWORK },
+	{ CIFS_SUPER_MAGIC, NETWORK },
+	{ SMB2_SUPER_MAGIC, NETWORK },
 	{ SMB_SUPER_MAGIC, NETWORK },
-	{ LUSTRE_MAGIC, NETWORK },
-	{ CEPH_MAGIC, NETWORK },
-	{ NINE_P_MAGIC, NETWORK },
+	{ LUSTRE_SUPER_MAGIC, NETWORK },
+	{ CEPH_SUPER_MAGIC, NETWORK },
+	{ V9FS_MAGIC, NETWORK },
 	{ AFS_SUPER_MAGIC, NETWORK },
 	{ CODA_SUPER_MAGIC, NETWORK },
-	{ FUSE_MAGIC, SLOW },
+	{ FUSE_SUPER_MAGIC, SLOW },
 };
 
 /* A partition has no "removable" of its own: its disk, one level up, has. */
