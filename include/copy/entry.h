@@ -65,6 +65,7 @@ struct entry {
 	uint64_t dev, ino, size;
 	uint64_t changed_ns;   /* its ctime, as the scan saw it (scan_changed_ns()); 0: not known */
 	int64_t accessed_ns;   /* and its atime, which a read may have moved since */
+	int *open_fd;          /* the source, open since then, or -1: who takes it leaves that. NULL: never opened */
 	bool redo;             /* a dead worker may have left something: replace by rename */
 	bool follow;           /* source symlink is to be followed (-L, or -H on an operand) */
 	const char *link_text; /* -s: path of the source as the user knows it; else NULL */

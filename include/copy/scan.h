@@ -23,6 +23,7 @@ struct scan_entry {
 	int64_t accessed_ns;  /* atime since the epoch */
 	uint32_t mode, nlink; /* mode 0: it was not looked at, for want of patience; then only name counts */
 	const struct stat *st;/* all of it, where it was looked at; else NULL */
+	int *fd;              /* the file, open for reading, or NULL: who keeps it puts -1 there */
 	int err;              /* positive errno when the entry could not be looked at; then only name counts */
 };
 
@@ -41,6 +42,10 @@ typedef int scan_emit_fn(const struct scan_entry *entry, void *arg);
 /* From now on a slice looks at names for @ns, but at one at least; the others, if
  * they are many, it only names, for somebody else to scan_look() at. (Without this: at all.) */
 void scanner_set_patience(struct scanner *scanner, uint64_t ns);
+
+/* From now on the files of a directory that has @most names or fewer, and no directory among
+ * them, are opened to be looked at: whoever copies them need not find them again. */
+void scanner_set_opens(struct scanner *scanner, uint32_t most);
 
 /* Looks at one name and emits it, unless it is gone. Returns what @emit did, or 0. */
 int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, void *arg);

@@ -19,8 +19,13 @@
 int source_open(const struct copier *copier, const struct place *place, const struct entry *entry,
                 struct stat *ret_st, struct outcome *ret);
 
-/* The same without any check, for who looks later. Returns a descriptor, or -1 with errno. */
+/* The same without any check, for who looks later; what is open already is taken from
+ * @entry. Returns a descriptor, or -1 with errno. */
 int source_open_unseen(const struct place *place, const struct entry *entry);
+
+/* Opens what is said to be a regular file called @name, and may be anything else by now.
+ * Returns a descriptor, or -1 with errno: EAGAIN where somebody must give up a lease first. */
+int source_open_file(int dir_fd, const char *name);
 
 /* True when nothing about the open source has changed since @before. */
 bool source_is_unchanged(int src_fd, const struct stat *before);

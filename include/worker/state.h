@@ -11,6 +11,7 @@
 #include "copy/entry.h"
 #include "copy/scan.h"
 #include "worker/open_dirs.h"
+#include "worker/own_copy.h"
 #include "worker/tell.h"
 #include "worker/worker.h"
 
@@ -20,7 +21,8 @@ struct worker {
 	struct scanner *scanner;
 	struct open_dirs *dirs;
 	struct tell tell;
-	struct job_buffer own; /* what a listing copies too, as a frame */
+	struct own_copy own;
+	uint32_t most_open; /* files of it */
 	bool full; /* the disk: the rest of what is queued here has no chance */
 	dev_t swept_dev; /* the directory last swept for an operand that is no directory */
 	ino_t swept_ino;

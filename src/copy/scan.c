@@ -15,6 +15,10 @@
  * flat directory could not be listed faster than by one worker. So a slice can be
  * told to leave the looks that come too late to others.
  *
+ * To open a file that will be copied and look at what was opened, instead of a look by name
+ * and an open later, is one walk to the file less: of listing, opening and reading 60,000 of them
+ * on tmpfs, 5.2 us a file instead of 6.0.
+ *
  * AT_STATX_DONT_SYNC would save one of those requests on FUSE and lost: a cached
  * link count or size has no limit to its age then.
  *
@@ -25,10 +29,17 @@
  * 0.02 us on tmpfs, of the 15 us and more that copying one takes. (With a buffer of
  * 64 KiB; a cold copy makes 40,500 reads with either.) Disks that seek, where it pays
  * most, were not at hand.
+ *
+ * Not the directories of xfs: in inode order, all workers would be in one allocation group, and
+ * wait for its lock, where they clone; as listed, each is in another one. 60,000 files in 3,000
+ * directories, two workers: 10 % less time. (On ext4 and tmpfs 3 % more, so there they are sorted.)
  */
 #include "copy/scan.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fs_magic.h"
+#include "copy/source.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -37,6 +48,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* As the kernel writes it (linux/dirent.h has it for the kernel only). */
@@ -50,15 +62,17 @@ struct kernel_dirent {
 
 #define BUFFER_SIZE (32u << 10)
 #define LEAVE_LEAST 16 /* names: fewer are looked at sooner than others open the directory */
+#define BEHIND_FILES (UINT64_C(1) << 63)
 #define RECORD_MIN 24 /* 19 bytes, one of name, its NUL, aligned to 8 */
 
 struct found {
-	uint64_t ino;
+	uint64_t place; /* in the order of the looks: the inode's number, mostly */
 	const char *name;
 };
 
 struct scanner {
 	uint64_t patience_ns;
+	uint32_t opens; /* directories of so many names */
 	_Alignas(struct kernel_dirent) char buffer[BUFFER_SIZE];
 	struct found found[BUFFER_SIZE / RECORD_MIN + 1];
 };
@@ -69,6 +83,7 @@ int scanner_new(struct scanner **ret_scanner)
 	if (!*ret_scanner)
 		return -ENOMEM;
 	(*ret_scanner)->patience_ns = UINT64_MAX;
+	(*ret_scanner)->opens = 0;
 	return 0;
 }
 
@@ -82,26 +97,72 @@ void scanner_set_patience(struct scanner *scanner, uint64_t ns)
 	scanner->patience_ns = ns;
 }
 
-static int by_inode(const void *a, const void *b)
+void scanner_set_opens(struct scanner *scanner, uint32_t most)
+{
+	scanner->opens = most;
+}
+
+static int by_place(const void *a, const void *b)
 {
 	const struct found *left = a, *right = b;
 
-	return (left->ino > right->ino) - (left->ino < right->ino);
+	return (left->place > right->place) - (left->place < right->place);
 }
 
-/* tmpfs lists the newest first: turning that round costs less than sorting it. */
-static bool turn_if_descending(struct found *found, uint32_t n)
+static void turn_round(struct found *found, uint32_t n)
 {
-	for (uint32_t i = 1; i < n; i++)
-		if (found[i - 1].ino < found[i].ino)
-			return false;
 	for (uint32_t i = 0; i < n / 2; i++) {
 		struct found swap = found[i];
 
 		found[i] = found[n - 1 - i];
 		found[n - 1 - i] = swap;
 	}
-	return true;
+}
+
+static unsigned char type_of(const struct found *found)
+{
+	return ((const unsigned char *)found->name)[-1];
+}
+
+static bool has_directory(const struct found *found, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (type_of(&found[i]) == DT_DIR)
+			return true;
+	return false;
+}
+
+/* xfs numbers inodes by allocation group, and makes each directory in the next one. */
+static bool are_in_turn(int dir_fd)
+{
+	struct statfs fs;
+
+	return fstatfs(dir_fd, &fs) == 0 && (unsigned long)fs.f_type == XFS_SUPER_MAGIC;
+}
+
+static void leave_directories(struct found *found, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (type_of(&found[i]) == DT_DIR)
+			found[i].place = BEHIND_FILES + i;
+}
+
+/* What is listed oldest first, or newest first as on tmpfs, costs less to see than to sort. */
+static void put_in_order(struct found *found, uint32_t n, int dir_fd)
+{
+	uint32_t rises = 0;
+
+	for (uint32_t i = 1; i < n; i++)
+		rises += found[i - 1].place < found[i].place;
+	if (rises + 1 >= n)
+		return;
+	if (rises == 0) {
+		turn_round(found, n);
+		return;
+	}
+	if (has_directory(found, n) && are_in_turn(dir_fd))
+		leave_directories(found, n);
+	qsort(found, n, sizeof *found, by_place);
 }
 
 /* Takes up to @limit names out of the first @len bytes of the buffer. Sets
@@ -117,7 +178,7 @@ static uint32_t take_names(struct scanner *scanner, size_t len, uint32_t limit, 
 		*cursor = (uint64_t)d->d_off;
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		scanner->found[n++] = (struct found){ .ino = d->d_ino, .name = d->d_name };
+		scanner->found[n++] = (struct found){ .place = d->d_ino, .name = d->d_name };
 	}
 	return n;
 }
@@ -145,11 +206,20 @@ uint64_t scan_changed_ns(const struct stat *st)
 	return ((uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec) | (UINT64_C(1) << 63);
 }
 
-int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, void *arg)
+/* Returns a descriptor of the file, with what fstat(2) says of it, or -1. */
+static int look_open(int dir_fd, const char *name, struct stat *st)
 {
-	struct scan_entry entry = { .name = name };
+	CLEANUP_FD int fd = source_open_file(dir_fd, name);
+
+	return fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode) ? take_fd(&fd) : -1;
+}
+
+static int look_and_emit(int dir_fd, const char *name, bool follow, bool opens, scan_emit_fn *emit, void *arg)
+{
 	struct stat st;
-	int err = look(dir_fd, name, follow, &st);
+	CLEANUP_FD int fd = opens ? look_open(dir_fd, name, &st) : -1;
+	struct scan_entry entry = { .name = name, .fd = fd < 0 ? NULL : &fd };
+	int err = fd < 0 ? look(dir_fd, name, follow, &st) : 0;
 
 	/* Gone between the listing and the look: it was not there. */
 	if (err == -ENOENT)
@@ -171,6 +241,11 @@ int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, voi
 	return emit(&entry, arg);
 }
 
+int scan_look(int dir_fd, const char *name, bool follow, scan_emit_fn *emit, void *arg)
+{
+	return look_and_emit(dir_fd, name, follow, false, emit, arg);
+}
+
 int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t limit, bool follow,
                scan_emit_fn *emit, void *arg, uint64_t *ret_cursor, bool *ret_last)
 {
@@ -187,6 +262,7 @@ int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t li
 	do {
 		long len = syscall(SYS_getdents64, dir_fd, scanner->buffer, (size_t)BUFFER_SIZE);
 		uint32_t n;
+		bool opens;
 
 		if (len < 0 && errno == EINTR)
 			continue;
@@ -197,15 +273,16 @@ int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t li
 			return 0;
 		}
 		n = take_names(scanner, (size_t)len, limit - taken, ret_cursor);
-		if (!turn_if_descending(scanner->found, n))
-			qsort(scanner->found, n, sizeof *scanner->found, by_inode);
+		put_in_order(scanner->found, n, dir_fd);
+		opens = n + taken <= scanner->opens && !has_directory(scanner->found, n);
 		for (uint32_t i = 0; i < n; i++) {
 			const char *name = scanner->found[i].name;
 			int r;
 
 			late = late || (n - i >= LEAVE_LEAST && taken + i > 0 && clock_recent_ns() >= late_ns);
 			r = late ? emit(&(struct scan_entry){ .name = name }, arg)
-			         : scan_look(dir_fd, name, follow, emit, arg);
+			         : look_and_emit(dir_fd, name, follow, opens && type_of(&scanner->found[i]) == DT_REG,
+			                         emit, arg);
 
 			if (r < 0)
 				return r;

@@ -44,11 +44,18 @@ static int open_leased(const struct place *place, const struct entry *entry)
 }
 
 /* O_NONBLOCK: a FIFO put in a file's place must not hold the worker. */
+int source_open_file(int dir_fd, const char *name)
+{
+	return open_retry(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+}
+
 int source_open_unseen(const struct place *place, const struct entry *entry)
 {
-	int flags = O_RDONLY | (entry->follow ? 0 : O_NOFOLLOW) | (S_ISREG(entry->mode) ? O_NONBLOCK : 0);
-	int fd = open_retry(place->src_fd, entry->src_name, flags);
+	int flags = O_RDONLY | (entry->follow ? 0 : O_NOFOLLOW) | (S_ISREG(entry->mode) ? O_NONBLOCK : 0), fd;
 
+	if (entry->open_fd && *entry->open_fd >= 0)
+		return take_fd(entry->open_fd);
+	fd = open_retry(place->src_fd, entry->src_name, flags);
 	return fd < 0 && errno == EAGAIN ? open_leased(place, entry) : fd;
 }
 

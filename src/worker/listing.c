@@ -24,7 +24,6 @@
 #include "worker/finish.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOOK_NS (8 * NS_PER_MS) /* the looks of one listing; about two batches */
@@ -36,8 +35,6 @@ struct scan_context {
 	const struct place *place;
 	uint32_t entries, up_to_date;
 	uint64_t up_to_date_bytes;
-	bool copies;        /* all entries are in worker->own */
-	uint64_t own_bytes;
 };
 
 static bool leaves_what_is_complete(const struct worker *worker)
@@ -65,32 +62,18 @@ static bool is_up_to_date(const struct scan_context *context, const struct scan_
 	       outcome.status == OUTCOME_UP_TO_DATE;
 }
 
-/* Nothing may be there already, and nobody else may land in it. */
+/* Nothing may be there already, and nobody else may land in it. Files are opened where
+ * their contents are wanted. */
 static void begin_own(struct scan_context *context)
 {
-	const struct job_view *job = context->job;
-	const struct job_view own = {
-		.id = job->id, .kind = JOB_COPY, .flags = JOB_DIR_MADE | JOB_FINISH_TOO, .root = job->root,
-		.dir_id = job->dir_id, .dir_dev = job->dir_dev, .dir_ino = job->dir_ino, .dir = job->dir, .target = "",
-	};
+	struct worker *worker = context->worker;
+	const struct copy_policy *policy = worker->setup->policy;
+	bool contents = !policy->hard_link && !policy->symbolic_link && !policy->attributes_only;
+	uint32_t most = context->job->copy_too < worker->most_open ? context->job->copy_too : worker->most_open;
 
-	context->copies = job->copy_too && context->place->made;
-	if (context->copies)
-		job_begin(&context->worker->own, &own);
-}
-
-static void add_own(struct scan_context *context, const struct listed *listed, const char *name)
-{
-	if (!context->copies)
-		return;
-
-	const struct job_entry entry = listed_entry(listed, name);
-
-	context->own_bytes += entry.size;
-	context->copies = listed_is_lone_file(listed) && context->entries < context->job->copy_too &&
-	                  context->own_bytes < JOB_BATCH_BYTES;
-	if (context->copies)
-		job_add(&context->worker->own, &entry);
+	if (context->job->copy_too && context->place->made)
+		own_copy_begin(&worker->own, context->job);
+	scanner_set_opens(worker->scanner, worker->own.on && contents ? most : 0);
 }
 
 static int on_scan_entry(const struct scan_entry *entry, void *arg)
@@ -120,7 +103,7 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 	};
 
 	tell_listed(&context->worker->tell, &listed, entry->name);
-	add_own(context, &listed, entry->name);
+	own_copy_add(&context->worker->own, &listed, entry->name, entry->fd);
 	context->entries++;
 	return gauge_order(board) == ORDER_STOP ? -ECANCELED : 0;
 }
@@ -187,7 +170,7 @@ static void list_slice(struct worker *worker, const struct job_view *job, const 
 		listing_failed(scanned, err);
 	scanned->scanned.cursor = cursor;
 	scanned->scanned.last = last || err < 0;
-	scanned->scanned.copies = context.copies && last && context.entries > 0;
+	scanned->scanned.copies = worker->own.on && last && context.entries > 0;
 	count(scanned, &context);
 }
 
@@ -242,11 +225,9 @@ bool listing_scan(struct worker *worker, const struct job_view *job, struct job_
 	if (record.scanned.copies) /* from here on it is a COPY, and no entry was begun */
 		tell_in_hand(&worker->tell, GAUGE_NO_ENTRY);
 	tell_record(&worker->tell, &record);
-	if (!record.scanned.copies)
-		return false;
-	if (job_parse(worker->own.data, worker->own.len, ret_own) < 0)
-		abort(); /* we wrote it */
-	return true;
+	if (record.scanned.copies)
+		own_copy_job(&worker->own, ret_own);
+	return record.scanned.copies;
 }
 
 void listing_look(struct worker *worker, const struct job_view *job)

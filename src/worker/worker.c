@@ -185,6 +185,7 @@ static void copy_one(struct worker *worker, const struct place *place, const str
 
 	if (worker->setup->policy->symbolic_link)
 		linked.link_text = text = link_text(worker, job, entry);
+	linked.open_fd = own_copy_next_file(&worker->own);
 	entry_copy(&worker->copier, place, &linked, ret);
 }
 
@@ -245,6 +246,7 @@ static void scan(struct worker *worker, const struct job_view *job)
 
 	if (listing_scan(worker, job, &own))
 		each_entry(worker, &own, copy_one);
+	own_copy_end(&worker->own);
 }
 
 static void flush_destination(struct worker *worker, const struct job_view *job)
@@ -355,6 +357,7 @@ static int set_up(struct worker *worker)
 		obey_bandwidth(worker);
 		err = metadata_new(setup->policy, &worker->copier.metadata);
 	}
+	worker->most_open = own_copy_most_open();
 	if (err == 0)
 		err = scanner_new(&worker->scanner);
 	if (err == 0)
@@ -366,7 +369,7 @@ static int set_up(struct worker *worker)
 
 static void tear_down(struct worker *worker)
 {
-	job_buffer_done(&worker->own);
+	own_copy_done(&worker->own);
 	open_dirs_free(worker->dirs);
 	scanner_free(worker->scanner);
 	metadata_free(worker->copier.metadata);

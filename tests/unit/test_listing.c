@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -170,6 +171,55 @@ static void few_files_and_nothing_else_are_copied_too(void **state)
 	assert_int_equal(st.st_mtim.tv_nsec, src.st_mtim.tv_nsec);
 }
 
+/* Two openings in a row would be one event: so each is told of its directory as well. */
+static int watch(const struct fixture *f)
+{
+	int opens = inotify_init1(IN_NONBLOCK);
+
+	assert_int_equal(inotify_add_watch(opens, at(f, "src/d/one"), IN_OPEN), 1);
+	assert_int_equal(inotify_add_watch(opens, at(f, "src/d"), IN_OPEN), 2);
+	return opens;
+}
+
+static unsigned times_opened(int opens)
+{
+	_Alignas(struct inotify_event) char events[8192];
+	ssize_t n = read(opens, events, sizeof(events));
+	unsigned times = 0;
+
+	assert_true(n > 0);
+	for (ssize_t i = 0; i < n;) {
+		const struct inotify_event *event = (const void *)(events + i);
+
+		times += event->wd == 1;
+		i += (ssize_t)(sizeof(*event) + event->len);
+	}
+	close(opens);
+	return times;
+}
+
+static void a_file_is_opened_once(void **state)
+{
+	struct fixture *f = *state;
+	int opens = watch(f);
+
+	scan(f, 0, 3);
+	assert_int_equal(f->scanned.scanned.copies, 1);
+	assert_int_equal(times_opened(opens), 1);
+}
+
+static void or_never_where_its_contents_are_not_wanted(void **state)
+{
+	struct fixture *f = *state;
+	int opens = watch(f);
+
+	f->policy.hard_link = true;
+	scan(f, 0, 3);
+	assert_int_equal(f->scanned.scanned.copies, 1);
+	assert_int_equal(access(at(f, "dst/d/one"), F_OK), 0);
+	assert_int_equal(times_opened(opens), 0);
+}
+
 static void not_without_leave(void **state)
 {
 	scan(*state, 0, 0);
@@ -255,6 +305,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(few_files_and_nothing_else_are_copied_too),
+		TEST(a_file_is_opened_once),
+		TEST(or_never_where_its_contents_are_not_wanted),
 		TEST(not_without_leave),
 		TEST(not_more_than_it_may),
 		TEST(not_beside_a_directory),

@@ -152,6 +152,53 @@ static void a_small_file_that_changes_goes_the_long_way(void **state)
 	assert_int_equal(count_entries("d"), 0);
 }
 
+/* Nobody looks for its name again, where there would be none. */
+static void what_is_open_already_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	int fd, nowhere;
+
+	made(f);
+	assert_int_equal(mkdir("nowhere", 0755), 0);
+	nowhere = open("nowhere", O_RDONLY | O_DIRECTORY);
+	assert_int_equal(dup2(nowhere, f->place.src_fd), f->place.src_fd);
+	close(nowhere);
+	for (int small = 0; small < 2; small++) {
+		put("s/f", "contents");
+		if (!small)
+			assert_int_equal(truncate("s/f", 1 << 20), 0);
+		entry = entry_of("f");
+		entry.open_fd = &fd;
+		fd = open("s/f", O_RDONLY);
+		assert_status(copy(f, &entry), OUTCOME_COPIED);
+		assert_int_equal(fd, -1);
+		assert_int_equal(look("d/f").st_size, entry.size);
+		assert_int_equal(unlink("d/f"), 0);
+	}
+	/* It has been taken: from here on it is looked for by its name. */
+	assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
+}
+
+/* Another attempt opens what has its name now, to see whether it is the same. */
+static void what_is_open_and_changed_is_opened_again(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	int fd;
+
+	f->policy.reflink = REFLINK_NEVER;
+	made(f);
+	put("s/f", "contents");
+	entry = entry_of("f");
+	entry.open_fd = &fd;
+	fd = open("s/f", O_RDONLY);
+	change_it();
+	assert_status(copy(f, &entry), OUTCOME_COPIED);
+	assert_text("d/f", "NEWtents");
+	assert_int_equal(fd, -1);
+}
+
 static void check_swapped(struct fixture *f, const struct entry *entry)
 {
 	for (int in_place = 0; in_place < 2; in_place++) {
@@ -402,6 +449,8 @@ int main(void)
 		TEST(a_file_that_lies_about_its_size_is_read_to_its_end),
 		TEST(a_small_file_is_looked_at_once),
 		TEST(a_small_file_that_changes_goes_the_long_way),
+		TEST(what_is_open_already_is_taken),
+		TEST(what_is_open_and_changed_is_opened_again),
 		TEST(a_source_swapped_after_the_scan_is_refused),
 		TEST(a_source_that_changes_once_is_copied_at_the_second_attempt),
 		TEST(a_file_of_several_writes_has_no_name_until_it_is_whole),

@@ -2,8 +2,12 @@
 #include "base/clock.h"
 #include "copy_fixture.h"
 
+#include <dirent.h>
+#include <sys/inotify.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
+#include "base/fs_magic.h"
 #include "copy/scan.h"
 
 #define MANY 20000
@@ -381,6 +385,169 @@ static void goes_by_inodes(void **state)
 	}
 }
 
+static bool on_xfs;
+
+int __real_fstatfs64(int fd, struct statfs *fs);
+int __wrap_fstatfs64(int fd, struct statfs *fs);
+
+int __wrap_fstatfs64(int fd, struct statfs *fs)
+{
+	int r = __real_fstatfs64(fd, fs);
+
+	if (on_xfs)
+		fs->f_type = XFS_SUPER_MAGIC;
+	return r;
+}
+
+static bool is_a_fifo_by_now;
+
+int __real_fstat64(int fd, struct stat *st);
+int __wrap_fstat64(int fd, struct stat *st);
+
+int __wrap_fstat64(int fd, struct stat *st)
+{
+	int r = __real_fstat64(fd, st);
+
+	if (is_a_fifo_by_now)
+		st->st_mode = S_IFIFO;
+	return r;
+}
+
+/* The names in the order they came; files are small letters, directories are large ones. */
+static char came[64];
+
+static int append(const struct scan_entry *entry)
+{
+	assert_int_equal(entry->mode & S_IFMT, *entry->name < 'a' ? S_IFDIR : S_IFREG);
+	strcat(came, entry->name);
+	return 0;
+}
+
+static void listed(char *names)
+{
+	DIR *dir = opendir("s");
+	const struct dirent *d;
+
+	while ((d = readdir(dir)) != NULL)
+		if (*d->d_name != '.')
+			strcat(names, d->d_name);
+	closedir(dir);
+}
+
+static char *only(const char *names, bool directories)
+{
+	static char found[2][64];
+	char *at = found[directories];
+
+	for (; *names; names++)
+		if ((*names < 'a') == directories)
+			*at++ = *names;
+	*at = '\0';
+	return found[directories];
+}
+
+/* Their inodes' numbers begin with the allocation group. */
+static void directories_of_xfs_stay_as_they_were_listed(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .on_emit = append };
+	char as_listed[64] = "";
+
+	for (char name = 'A'; name <= 'H'; name++) {
+		assert_int_equal(mkdir((char[]){ 's', '/', name, 0 }, 0755), 0);
+		put((char[]){ 's', '/', (char)(name + 'a' - 'A'), 0 }, "");
+	}
+	/* Neither forwards nor backwards, whatever lists it; 'I' and 'i' have the least numbers. */
+	assert_int_equal(rename("s/A", "s/I") | rename("s/a", "s/i"), 0);
+	listed(as_listed);
+	assert_int_equal(strlen(as_listed), 16);
+	for (int xfs = 0; xfs < 2; xfs++) {
+		on_xfs = xfs;
+		came[0] = '\0';
+		assert_int_equal(scan_all(f->place.src_fd, 100, false, &seen), 0);
+		assert_string_equal(only(came, false), "ibcdefgh");
+		if (!xfs)
+			assert_string_equal(only(came, true), "IBCDEFGH");
+		else
+			assert_string_equal(came + 8, only(as_listed, true));
+	}
+	on_xfs = false;
+	assert_string_not_equal(only(as_listed, true), "IBCDEFGH");
+}
+
+struct opened {
+	bool keep;
+	int fd[4];
+	unsigned n, others;
+};
+
+static int note_open(const struct scan_entry *entry, void *arg)
+{
+	struct opened *opened = arg;
+	struct stat st;
+
+	if (!entry->fd) {
+		opened->others++;
+		return 0;
+	}
+	assert_int_equal(fstat(*entry->fd, &st), 0);
+	assert_int_equal(st.st_ino, entry->ino);
+	assert_int_equal(entry->st->st_size, st.st_size);
+	opened->fd[opened->n++] = *entry->fd;
+	if (opened->keep)
+		*entry->fd = -1;
+	return 0;
+}
+
+static struct opened list_opened(struct fixture *f, uint32_t most, bool keep)
+{
+	struct opened opened = { .keep = keep };
+	struct scanner *scanner;
+	uint64_t cursor = 0;
+	bool last;
+
+	assert_int_equal(scanner_new(&scanner), 0);
+	scanner_set_opens(scanner, most);
+	assert_int_equal(scan_slice(scanner, f->place.src_fd, 0, 100, false, note_open, &opened, &cursor, &last), 0);
+	scanner_free(scanner);
+	return opened;
+}
+
+static void the_files_of_a_few_names_are_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct opened opened;
+	int opens = inotify_init1(IN_NONBLOCK);
+	char byte, event[512];
+
+	put("s/one", "1");
+	put("s/two", "2");
+	assert_int_equal(symlink("one", "s/link") | mkfifo("s/fifo", 0644), 0);
+	assert_true(inotify_add_watch(opens, "s/fifo", IN_OPEN) >= 0);
+	opened = list_opened(f, 4, true);
+	assert_int_equal(read(opens, event, sizeof(event)), -1); /* who writes to it would be woken */
+	close(opens);
+	assert_int_equal(opened.n, 2);
+	assert_int_equal(opened.others, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(read(opened.fd[i], &byte, 1), 1);
+		close(opened.fd[i]);
+	}
+	/* What nobody keeps is closed. */
+	opened = list_opened(f, 4, false);
+	assert_int_equal(opened.n, 2);
+	assert_int_equal(fcntl(opened.fd[0], F_GETFD), -1);
+	assert_int_equal(fcntl(opened.fd[1], F_GETFD), -1);
+	is_a_fifo_by_now = true;
+	assert_int_equal(list_opened(f, 4, false).others, 4);
+	is_a_fifo_by_now = false;
+	/* Not of more names, nor unasked, nor beside a directory. */
+	assert_int_equal(list_opened(f, 3, false).others, 4);
+	assert_int_equal(list_opened(f, 0, false).others, 4);
+	assert_int_equal(mkdir("s/dir", 0755), 0);
+	assert_int_equal(list_opened(f, 5, false).others, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +563,8 @@ int main(void)
 		                                fixture_teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_is_named, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(goes_by_inodes, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(directories_of_xfs_stay_as_they_were_listed, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(the_files_of_a_few_names_are_opened, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_failed_listing_is_an_error, fixture_setup, fixture_teardown),
 	};
 
