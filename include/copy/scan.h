@@ -44,7 +44,8 @@ typedef int scan_emit_fn(const struct scan_entry *entry, void *arg);
 void scanner_set_patience(struct scanner *scanner, uint64_t ns);
 
 /* From now on the files of a directory that has @most names or fewer, and no directory among
- * them, are opened to be looked at: whoever copies them need not find them again. */
+ * them, are opened to be looked at: whoever copies them need not find them again. With 0, said
+ * in the middle of a slice, no more of it. */
 void scanner_set_opens(struct scanner *scanner, uint32_t most);
 
 /* Looks at one name and emits it, unless it is gone. Returns what @emit did, or 0. */

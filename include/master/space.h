@@ -3,8 +3,8 @@
  *
  * Promises a refusal with the numbers as soon as the scan knows of more than
  * was free at the start; silence where that question has no answer (file systems
- * that share extents, runs that replace or skip what is there). What is refused so was
- * not begun: files are copied before they are known here only while space_is_ample().
+ * that share extents, runs that replace or skip what is there). What is too much was not
+ * begun by then: files are copied before they are known here only while space_is_ample().
  *
  * Runs in: the master.  Blocks: as writing a message does.  Allocates: no.
  * Owns: nothing.

@@ -206,12 +206,12 @@ uint64_t scan_changed_ns(const struct stat *st)
 	return ((uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec) | (UINT64_C(1) << 63);
 }
 
-/* Returns a descriptor of the file, with what fstat(2) says of it, or -1. */
+/* Returns a descriptor of the file, with what fstat(2) says of it, or -1, also if it is gone. */
 static int look_open(int dir_fd, const char *name, struct stat *st)
 {
 	CLEANUP_FD int fd = source_open_file(dir_fd, name);
 
-	return fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode) ? take_fd(&fd) : -1;
+	return fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_nlink > 0 ? take_fd(&fd) : -1;
 }
 
 static int look_and_emit(int dir_fd, const char *name, bool follow, bool opens, scan_emit_fn *emit, void *arg)
@@ -262,7 +262,7 @@ int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t li
 	do {
 		long len = syscall(SYS_getdents64, dir_fd, scanner->buffer, (size_t)BUFFER_SIZE);
 		uint32_t n;
-		bool opens;
+		bool may_open;
 
 		if (len < 0 && errno == EINTR)
 			continue;
@@ -274,15 +274,15 @@ int scan_slice(struct scanner *scanner, int dir_fd, uint64_t cursor, uint32_t li
 		}
 		n = take_names(scanner, (size_t)len, limit - taken, ret_cursor);
 		put_in_order(scanner->found, n, dir_fd);
-		opens = n + taken <= scanner->opens && !has_directory(scanner->found, n);
+		may_open = n + taken <= scanner->opens && !has_directory(scanner->found, n);
 		for (uint32_t i = 0; i < n; i++) {
 			const char *name = scanner->found[i].name;
+			bool opens = may_open && scanner->opens > 0 && type_of(&scanner->found[i]) == DT_REG;
 			int r;
 
 			late = late || (n - i >= LEAVE_LEAST && taken + i > 0 && clock_recent_ns() >= late_ns);
 			r = late ? emit(&(struct scan_entry){ .name = name }, arg)
-			         : look_and_emit(dir_fd, name, follow, opens && type_of(&scanner->found[i]) == DT_REG,
-			                         emit, arg);
+			         : look_and_emit(dir_fd, name, follow, opens, emit, arg);
 
 			if (r < 0)
 				return r;

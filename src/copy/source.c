@@ -3,6 +3,9 @@
  * saw, or the entry has changed. A second fstat(2) after reading tells whether the
  * file did: by its size, its mtime, and its ctime, which nobody can set back.
  *
+ * What the listing has opened is taken as it is, unless its ctime has changed: by a removal, or
+ * a rename, as well as by a write.
+ *
  * What lost: looking before opening, which says nothing of what is then opened.
  */
 #include "copy/source.h"
@@ -13,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "copy/scan.h"
 
 static int open_retry(int dir_fd, const char *name, int flags)
 {
@@ -63,6 +67,7 @@ int source_open(const struct copier *copier, const struct place *place, const st
                 struct stat *ret_st, struct outcome *ret)
 {
 	CLEANUP_FD int fd = -1;
+	bool was_open = entry->open_fd && *entry->open_fd >= 0;
 
 	copier_activity(copier, COPY_ACTIVITY_METADATA);
 	fd = source_open_unseen(place, entry);
@@ -77,6 +82,9 @@ int source_open(const struct copier *copier, const struct place *place, const st
 		entry_fail(ret, STAGE_STAT_SOURCE, errno);
 		return -1;
 	}
+	/* It may have lost its name since, which changes its ctime: that is for another look to say. */
+	if (was_open && scan_changed_ns(ret_st) != entry->changed_ns)
+		return source_open(copier, place, entry, ret_st, ret);
 	if (!entry_is_same(entry, ret_st)) {
 		entry_fail(ret, STAGE_SOURCE_CHANGED, ESTALE);
 		return -1;

@@ -104,6 +104,8 @@ static int on_scan_entry(const struct scan_entry *entry, void *arg)
 
 	tell_listed(&context->worker->tell, &listed, entry->name);
 	own_copy_add(&context->worker->own, &listed, entry->name, entry->fd);
+	if (!context->worker->own.on)
+		scanner_set_opens(context->worker->scanner, 0);
 	context->entries++;
 	return gauge_order(board) == ORDER_STOP ? -ECANCELED : 0;
 }

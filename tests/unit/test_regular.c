@@ -180,6 +180,29 @@ static void what_is_open_already_is_taken(void **state)
 	assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
 }
 
+/* What has no name any more, or another one, was not there to be copied. */
+static void what_is_open_and_has_lost_its_name_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct entry entry;
+	int fd;
+
+	made(f);
+	for (int small = 0; small < 2; small++) {
+		put("s/f", "contents");
+		if (!small)
+			assert_int_equal(truncate("s/f", 1 << 20), 0);
+		entry = entry_of("f");
+		entry.open_fd = &fd;
+		fd = open("s/f", O_RDONLY);
+		tick();
+		assert_int_equal(rename("s/f", "s/elsewhere"), 0);
+		assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
+		assert_int_equal(fd, -1);
+		assert_int_equal(count_entries("d"), 0);
+	}
+}
+
 /* Another attempt opens what has its name now, to see whether it is the same. */
 static void what_is_open_and_changed_is_opened_again(void **state)
 {
@@ -450,6 +473,7 @@ int main(void)
 		TEST(a_small_file_is_looked_at_once),
 		TEST(a_small_file_that_changes_goes_the_long_way),
 		TEST(what_is_open_already_is_taken),
+		TEST(what_is_open_and_has_lost_its_name_is_refused),
 		TEST(what_is_open_and_changed_is_opened_again),
 		TEST(a_source_swapped_after_the_scan_is_refused),
 		TEST(a_source_that_changes_once_is_copied_at_the_second_attempt),

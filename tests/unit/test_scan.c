@@ -399,7 +399,7 @@ int __wrap_fstatfs64(int fd, struct statfs *fs)
 	return r;
 }
 
-static bool is_a_fifo_by_now;
+static bool is_a_fifo_by_now, is_gone_by_now, stops_opening;
 
 int __real_fstat64(int fd, struct stat *st);
 int __wrap_fstat64(int fd, struct stat *st);
@@ -410,6 +410,8 @@ int __wrap_fstat64(int fd, struct stat *st)
 
 	if (is_a_fifo_by_now)
 		st->st_mode = S_IFIFO;
+	if (is_gone_by_now)
+		st->st_nlink = 0;
 	return r;
 }
 
@@ -476,6 +478,7 @@ static void directories_of_xfs_stay_as_they_were_listed(void **state)
 }
 
 struct opened {
+	struct scanner *scanner;
 	bool keep;
 	int fd[4];
 	unsigned n, others;
@@ -496,6 +499,8 @@ static int note_open(const struct scan_entry *entry, void *arg)
 	opened->fd[opened->n++] = *entry->fd;
 	if (opened->keep)
 		*entry->fd = -1;
+	if (stops_opening)
+		scanner_set_opens(opened->scanner, 0);
 	return 0;
 }
 
@@ -508,6 +513,7 @@ static struct opened list_opened(struct fixture *f, uint32_t most, bool keep)
 
 	assert_int_equal(scanner_new(&scanner), 0);
 	scanner_set_opens(scanner, most);
+	opened.scanner = scanner;
 	assert_int_equal(scan_slice(scanner, f->place.src_fd, 0, 100, false, note_open, &opened, &cursor, &last), 0);
 	scanner_free(scanner);
 	return opened;
@@ -541,6 +547,12 @@ static void the_files_of_a_few_names_are_opened(void **state)
 	is_a_fifo_by_now = true;
 	assert_int_equal(list_opened(f, 4, false).others, 4);
 	is_a_fifo_by_now = false;
+	is_gone_by_now = true;
+	assert_int_equal(list_opened(f, 4, false).others, 4);
+	is_gone_by_now = false;
+	stops_opening = true;
+	assert_int_equal(list_opened(f, 4, false).n, 1);
+	stops_opening = false;
 	/* Not of more names, nor unasked, nor beside a directory. */
 	assert_int_equal(list_opened(f, 3, false).others, 4);
 	assert_int_equal(list_opened(f, 0, false).others, 4);
