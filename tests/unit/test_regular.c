@@ -152,6 +152,20 @@ static void a_small_file_that_changes_goes_the_long_way(void **state)
 	assert_int_equal(count_entries("d"), 0);
 }
 
+/* s/f, as who lists it has it open in *@fd. */
+static struct entry opened(bool small, int *fd)
+{
+	struct entry entry;
+
+	put("s/f", "contents");
+	if (!small)
+		assert_int_equal(truncate("s/f", 1 << 20), 0);
+	entry = entry_of("f");
+	entry.open_fd = fd;
+	*fd = open("s/f", O_RDONLY);
+	return entry;
+}
+
 /* Nobody looks for its name again, where there would be none. */
 static void what_is_open_already_is_taken(void **state)
 {
@@ -165,12 +179,7 @@ static void what_is_open_already_is_taken(void **state)
 	assert_int_equal(dup2(nowhere, f->place.src_fd), f->place.src_fd);
 	close(nowhere);
 	for (int small = 0; small < 2; small++) {
-		put("s/f", "contents");
-		if (!small)
-			assert_int_equal(truncate("s/f", 1 << 20), 0);
-		entry = entry_of("f");
-		entry.open_fd = &fd;
-		fd = open("s/f", O_RDONLY);
+		entry = opened(small, &fd);
 		assert_status(copy(f, &entry), OUTCOME_COPIED);
 		assert_int_equal(fd, -1);
 		assert_int_equal(look("d/f").st_size, entry.size);
@@ -189,12 +198,7 @@ static void what_is_open_and_has_lost_its_name_is_refused(void **state)
 
 	made(f);
 	for (int small = 0; small < 2; small++) {
-		put("s/f", "contents");
-		if (!small)
-			assert_int_equal(truncate("s/f", 1 << 20), 0);
-		entry = entry_of("f");
-		entry.open_fd = &fd;
-		fd = open("s/f", O_RDONLY);
+		entry = opened(small, &fd);
 		tick();
 		assert_int_equal(rename("s/f", "s/elsewhere"), 0);
 		assert_failed(copy(f, &entry), STAGE_SOURCE_CHANGED);
@@ -212,10 +216,7 @@ static void what_is_open_and_changed_is_opened_again(void **state)
 
 	f->policy.reflink = REFLINK_NEVER;
 	made(f);
-	put("s/f", "contents");
-	entry = entry_of("f");
-	entry.open_fd = &fd;
-	fd = open("s/f", O_RDONLY);
+	entry = opened(true, &fd);
 	change_it();
 	assert_status(copy(f, &entry), OUTCOME_COPIED);
 	assert_text("d/f", "NEWtents");
