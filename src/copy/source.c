@@ -47,6 +47,11 @@ static int open_leased(const struct place *place, const struct entry *entry)
 	return open_retry(AT_FDCWD, path, O_RDONLY);
 }
 
+static bool is_open_already(const struct entry *entry)
+{
+	return entry->open_fd && *entry->open_fd >= 0;
+}
+
 /* O_NONBLOCK: a FIFO put in a file's place must not hold the worker. */
 int source_open_file(int dir_fd, const char *name)
 {
@@ -57,7 +62,7 @@ int source_open_unseen(const struct place *place, const struct entry *entry)
 {
 	int flags = O_RDONLY | (entry->follow ? 0 : O_NOFOLLOW) | (S_ISREG(entry->mode) ? O_NONBLOCK : 0), fd;
 
-	if (entry->open_fd && *entry->open_fd >= 0)
+	if (is_open_already(entry))
 		return take_fd(entry->open_fd);
 	fd = open_retry(place->src_fd, entry->src_name, flags);
 	return fd < 0 && errno == EAGAIN ? open_leased(place, entry) : fd;
@@ -67,7 +72,7 @@ int source_open(const struct copier *copier, const struct place *place, const st
                 struct stat *ret_st, struct outcome *ret)
 {
 	CLEANUP_FD int fd = -1;
-	bool was_open = entry->open_fd && *entry->open_fd >= 0;
+	bool was_open = is_open_already(entry);
 
 	copier_activity(copier, COPY_ACTIVITY_METADATA);
 	fd = source_open_unseen(place, entry);
